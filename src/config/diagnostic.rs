@@ -1,0 +1,140 @@
+//! What is wrong with a user's file: what, where, and what to do about it.
+
+use super::source::Span;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// GitLab would not create the pipeline.
+    Error,
+    /// GitLab takes it, but it is likely not what was meant, or podline does not simulate it.
+    Warning,
+}
+
+/// One mistake in a user's file. A mistake is data, not an error of podline's: all are collected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// A stable name in kebab case, for instance `unknown-keyword`.
+    pub code: &'static str,
+    /// What is wrong: a lower-case fragment with names in backticks and no full stop.
+    pub message: String,
+    /// Where; absent only when no text is to blame (an empty file, a missing one).
+    pub span: Option<Span>,
+    /// Other places that explain it, each with a few words.
+    pub related: Vec<(Span, String)>,
+    /// What to do now.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A mistake that GitLab refuses.
+    pub fn error(code: &'static str, message: impl Into<String>, span: impl Into<Option<Span>>) -> Self {
+        Self::new(Severity::Error, code, message.into(), span.into())
+    }
+
+    /// Something GitLab takes but the user should know.
+    pub fn warning(code: &'static str, message: impl Into<String>, span: impl Into<Option<Span>>) -> Self {
+        Self::new(Severity::Warning, code, message.into(), span.into())
+    }
+
+    fn new(severity: Severity, code: &'static str, message: String, span: Option<Span>) -> Self {
+        Self { severity, code, message, span, related: Vec::new(), help: None }
+    }
+
+    /// Adds what to do now.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds another place that explains the mistake.
+    #[must_use]
+    pub fn related(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.related.push((span, label.into()));
+        self
+    }
+}
+
+/// A growing list of [`Diagnostic`]s.
+#[derive(Debug, Clone, Default)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// Adds one.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.0.push(diagnostic);
+    }
+
+    /// Adds all of another list.
+    pub fn append(&mut self, other: Diagnostics) {
+        self.0.extend(other.0);
+    }
+
+    /// Whether GitLab would refuse the configuration.
+    pub fn has_errors(&self) -> bool {
+        self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// The list, in the order it was found.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.0.iter()
+    }
+
+    /// The list sorted by place, the way a reader goes through a file.
+    pub fn sorted(&self) -> Vec<&Diagnostic> {
+        let mut list: Vec<_> = self.0.iter().collect();
+        list.sort_by_key(|diagnostic| diagnostic.span);
+        list
+    }
+
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The candidate nearest to a word that was likely mistyped, for hints.
+pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (distance(word, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.chars().count().max(3) / 3)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Edits (insert, delete, replace, swap of neighbours) between two words.
+fn distance(left: &str, right: &str) -> usize {
+    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
+    let mut rows = vec![vec![0; right.len() + 1]; left.len() + 1];
+    for (i, row) in rows.iter_mut().enumerate() {
+        row[0] = i;
+    }
+    rows[0] = (0..=right.len()).collect();
+    for i in 1..=left.len() {
+        for j in 1..=right.len() {
+            let replaced = rows[i - 1][j - 1] + usize::from(left[i - 1] != right[j - 1]);
+            rows[i][j] = replaced.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+            if i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1] {
+                rows[i][j] = rows[i][j].min(rows[i - 2][j - 2] + 1);
+            }
+        }
+    }
+    rows[left.len()][right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn a_mistyped_word_finds_its_neighbour() {
+        let keywords = ["script", "stage", "stages", "image", "only"];
+        assert_eq!(nearest("scirpt", keywords), Some("script"));
+        assert_eq!(nearest("stagse", keywords), Some("stages"));
+        assert_eq!(nearest("kubernetes", keywords), None);
+    }
+}

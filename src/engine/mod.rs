@@ -1,0 +1,112 @@
+//! Where pods run. Engines take a Kubernetes [`Pod`] and know nothing of GitLab.
+//!
+//! A [`Provisioner`] makes a place for pods ready and takes it away; [`Pods`] is the slice of the pod API
+//! that podline needs, and every engine implements it from the same [`Pod`] object.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use k8s_openapi::api::core::v1::Pod;
+use tokio::io::AsyncRead;
+
+/// The pods of one namespace.
+#[async_trait]
+pub trait Pods: Send + Sync {
+    /// Creates a pod. A pod of this name that is there already is taken to be ours.
+    async fn create(&self, pod: &Pod) -> Result<(), Error>;
+
+    /// The states of a pod, from now until it is gone: the stream ends then. A state may come twice, and
+    /// some may be missed: each is a state, not a transition.
+    fn watch(&self, pod: &str) -> BoxStream<'static, Result<Pod, Error>>;
+
+    /// The output of a container from its first byte to its last, across broken connections: no line
+    /// twice, none lost. Ends when the container has ended. To be called once the container runs.
+    fn log(&self, pod: &str, container: &str) -> BoxStream<'static, Result<Vec<u8>, Error>>;
+
+    /// Unpacks a tar archive at the root of a running container. The archive's last entry is in place
+    /// when this returns, and not before the others.
+    async fn copy_in(&self, pod: &str, container: &str, archive: Archive) -> Result<(), Error>;
+
+    /// The files below a folder of a running container.
+    async fn list(&self, pod: &str, container: &str, folder: &str) -> Result<Vec<File>, Error>;
+
+    /// A tar archive of files, their paths relative to a folder of a running container. Links are kept as
+    /// links.
+    async fn copy_out(
+        &self,
+        pod: &str,
+        container: &str,
+        folder: &str,
+        paths: &[String],
+    ) -> Result<Archive, Error>;
+
+    /// Deletes a pod: SIGTERM now, SIGKILL after `grace`. Returns once the engine has taken the request;
+    /// a pod that is not there is no error.
+    async fn delete(&self, pod: &str, grace: Duration) -> Result<(), Error>;
+}
+
+/// Bytes of a tar archive.
+pub type Archive = Box<dyn AsyncRead + Send + Sync + Unpin>;
+
+/// A file, link or folder in a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its path, relative to the folder that was listed, without a leading `./`.
+    pub path: String,
+    /// What it is.
+    pub kind: FileKind,
+}
+
+/// What a [`File`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file.
+    Regular,
+    /// A folder.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A socket, device or pipe.
+    Other,
+}
+
+/// What went wrong while an engine worked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine cannot work on this machine, or something that it needs is missing.
+    #[error("{message}")]
+    Unusable {
+        /// What is missing.
+        message: String,
+        /// What to do now.
+        help: String,
+    },
+    /// Kubernetes refused because the service account lacks a permission.
+    #[error("{message}")]
+    Forbidden {
+        /// What was refused.
+        message: String,
+        /// The rule that would allow it, as YAML for a Role.
+        rule: String,
+    },
+    /// The object was refused as it is.
+    #[error("Kubernetes refused the pod: {0}")]
+    Rejected(String),
+    /// The connection broke before the work was done; it may be tried again.
+    #[error("lost the connection while {doing}: {cause}")]
+    Disconnected {
+        /// What was being done.
+        doing: String,
+        /// What is known of the cause.
+        cause: String,
+    },
+    /// A command failed.
+    #[error("{doing} failed: {cause}")]
+    Failed {
+        /// What was being done.
+        doing: String,
+        /// What it said.
+        cause: String,
+    },
+}

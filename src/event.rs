@@ -1,0 +1,212 @@
+//! What happens in a run: the one interface between what runs and what shows.
+
+use std::time::Duration;
+
+pub use crate::scheduler::Status;
+
+/// One thing that happened, in the order it happened.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The pipeline is known; nothing runs yet.
+    PipelineStarted(Outline),
+    /// Something that the run needs before jobs can start has begun: the cluster, an image.
+    SetupStarted {
+        /// What, for people, for instance ``creating cluster `podline-5f2c` ``.
+        step: String,
+    },
+    /// It is done.
+    SetupFinished {
+        /// The step as it was named at its start.
+        step: String,
+        /// How long it took.
+        #[serde(serialize_with = "seconds")]
+        took: Duration,
+    },
+    /// Something that the user should know, once.
+    Notice {
+        /// What.
+        message: String,
+    },
+    /// A job's pod is being made.
+    JobStarted {
+        /// The job.
+        job: String,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// The runner that took it, for instance `gitlab-ci-runner-0`.
+        runner: String,
+    },
+    /// A job has come to a new phase.
+    JobPhase {
+        /// The job.
+        job: String,
+        /// The phase.
+        phase: Phase,
+    },
+    /// A job has printed a line.
+    JobOutput {
+        /// The job.
+        job: String,
+        /// The line, with its colours, without its end.
+        line: String,
+    },
+    /// A job is in a status that it reaches without running: skipped, manual, canceled before its start.
+    JobStatus {
+        /// The job.
+        job: String,
+        /// The status.
+        status: Status,
+        /// Why, for people.
+        reason: Option<String>,
+    },
+    /// An attempt of a job has ended.
+    JobFinished(Box<Finished>),
+    /// All jobs of a stage have ended.
+    StageFinished {
+        /// The stage.
+        stage: String,
+        /// Its status.
+        status: Status,
+    },
+    /// The run is being ended before its time.
+    Canceling {
+        /// What that means now, for people.
+        message: String,
+    },
+    /// Nothing more will happen.
+    PipelineFinished {
+        /// The status.
+        status: Status,
+        /// The last status of each job.
+        jobs: indexmap::IndexMap<String, Status>,
+        /// From [`Event::PipelineStarted`] to here.
+        #[serde(serialize_with = "seconds")]
+        took: Duration,
+    },
+}
+
+/// What a run is going to do.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Outline {
+    /// `workflow:name`.
+    pub name: Option<String>,
+    /// What the pipeline is for, for instance `push to main, 5f2c01ab`.
+    pub title: String,
+    /// Name of the engine.
+    pub engine: String,
+    /// How many pods may run at once.
+    pub slots: usize,
+    /// The stages in order.
+    pub stages: Vec<String>,
+    /// The jobs in GitLab's order.
+    pub jobs: Vec<OutlineJob>,
+}
+
+/// A job of an [`Outline`].
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct OutlineJob {
+    /// Its name.
+    pub name: String,
+    /// Its stage.
+    pub stage: String,
+    /// The jobs it needs; `None` means all of earlier stages.
+    pub needs: Option<Vec<String>>,
+}
+
+/// Where in its life a running job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The pod is being created and scheduled.
+    Preparing,
+    /// Images are being fetched.
+    Pulling,
+    /// Sources, caches and artifacts are being put in place.
+    Sources,
+    /// `before_script` and `script` run.
+    Script,
+    /// `after_script` runs.
+    AfterScript,
+    /// Caches and artifacts are being taken out.
+    Uploading,
+}
+
+/// How an attempt of a job ended.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Finished {
+    /// The job.
+    pub job: String,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// The status.
+    pub status: Status,
+    /// Whether the failure is allowed.
+    pub allowed: bool,
+    /// Whether another attempt follows.
+    pub retried: bool,
+    /// Exit code of the script, where it has run to its end.
+    pub exit_code: Option<i32>,
+    /// What went wrong.
+    pub failure: Option<Failure>,
+    /// From its start to here.
+    #[serde(serialize_with = "seconds")]
+    pub took: Duration,
+    /// The last lines of its trace, for a failed job.
+    pub tail: Vec<String>,
+    /// Path of the whole trace.
+    pub trace: std::path::PathBuf,
+    /// How many files its artifacts have.
+    pub artifacts: usize,
+}
+
+/// What went wrong with a job.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Failure {
+    /// GitLab's failure reason.
+    pub reason: FailureReason,
+    /// What happened, in the words of the user's file.
+    pub message: String,
+    /// What to do now.
+    pub help: Option<String>,
+}
+
+/// GitLab's failure reasons, those that a runner gives and `retry:when` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureReason {
+    /// The script ended with a code other than 0.
+    ScriptFailure,
+    /// The pod, the node or podline failed.
+    RunnerSystemFailure,
+    /// The job took longer than its time limit.
+    JobExecutionTimeout,
+    /// An image could not be had.
+    ImagePullFailure,
+    /// The job asks for what the runner's settings do not allow.
+    RunnerConfigurationError,
+    /// An artifact that the job takes is not there.
+    MissingDependencyFailure,
+    /// Nothing of these.
+    UnknownFailure,
+}
+
+impl FailureReason {
+    /// The name that `retry:when` uses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ScriptFailure => "script_failure",
+            Self::RunnerSystemFailure => "runner_system_failure",
+            Self::JobExecutionTimeout => "job_execution_timeout",
+            Self::ImagePullFailure => "image_pull_failure",
+            Self::RunnerConfigurationError => "runner_configuration_error",
+            Self::MissingDependencyFailure => "missing_dependency_failure",
+            Self::UnknownFailure => "unknown_failure",
+        }
+    }
+}
+
+/// Durations go out as seconds with milliseconds.
+fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
+}

@@ -1,0 +1,3 @@
+//! The `podline` command.
+
+fn main() {}

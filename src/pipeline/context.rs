@@ -1,0 +1,147 @@
+//! What a pipeline is created for: the event, git facts and the user's variables.
+
+use indexmap::IndexMap;
+
+/// Everything about the world that decides which jobs exist.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Context {
+    /// What starts the pipeline.
+    pub event: Event,
+    /// What git says of the commit.
+    pub commit: Commit,
+    /// What GitLab would say of the project.
+    pub project: Project,
+    /// Variables from the command line: above everything else.
+    pub pipeline_variables: IndexMap<String, String>,
+    /// Variables that the project has in GitLab's settings (`[variables]` in `podline.toml`).
+    pub project_variables: IndexMap<String, String>,
+    /// When the pipeline is created, RFC 3339.
+    pub created_at: String,
+    /// Number of the pipeline: made up, the same in all its jobs.
+    pub pipeline_id: u64,
+}
+
+/// What starts a pipeline: `CI_PIPELINE_SOURCE` and the kind of its ref.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A push of a branch.
+    Push {
+        /// The branch.
+        branch: String,
+        /// The commit that the branch had before, where it had one.
+        before: Option<String>,
+    },
+    /// A pushed tag.
+    Tag {
+        /// The tag.
+        tag: String,
+        /// Its message; empty for a lightweight tag.
+        message: String,
+    },
+    /// A merge request pipeline.
+    MergeRequest(MergeRequest),
+    /// A schedule on a branch.
+    Schedule {
+        /// The branch.
+        branch: String,
+    },
+    /// Started by hand on a branch.
+    Web {
+        /// The branch.
+        branch: String,
+    },
+    /// Started over the API on a branch.
+    Api {
+        /// The branch.
+        branch: String,
+    },
+    /// Started with a trigger token on a branch.
+    Trigger {
+        /// The branch.
+        branch: String,
+    },
+}
+
+/// The merge request of [`Event::MergeRequest`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct MergeRequest {
+    /// Its number in the project.
+    pub iid: u64,
+    /// The branch to be merged.
+    pub source_branch: String,
+    /// The branch it goes into.
+    pub target_branch: String,
+    /// The merge base, for `rules:changes`.
+    pub diff_base: Option<String>,
+    /// The title.
+    pub title: String,
+    /// The labels.
+    pub labels: Vec<String>,
+    /// Whether it is a draft.
+    pub draft: bool,
+}
+
+/// What git says of the commit that the pipeline is for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Commit {
+    /// 40 hexadecimal digits.
+    pub sha: String,
+    /// The whole message.
+    pub message: String,
+    /// `Name <email>`.
+    pub author: String,
+    /// RFC 3339.
+    pub timestamp: String,
+}
+
+/// What GitLab would say of the project, from its remote or from its folder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Project {
+    /// `group/project`.
+    pub path: String,
+    /// Host name of the GitLab server.
+    pub host: String,
+    /// The default branch.
+    pub default_branch: String,
+    /// Path of the configuration file in the project.
+    pub config_path: String,
+    /// Name and mail address of the user, from git's configuration.
+    pub user: (String, String),
+}
+
+impl Event {
+    /// `CI_PIPELINE_SOURCE`.
+    pub fn source(&self) -> &'static str {
+        match self {
+            Self::Push { .. } | Self::Tag { .. } => "push",
+            Self::MergeRequest(_) => "merge_request_event",
+            Self::Schedule { .. } => "schedule",
+            Self::Web { .. } => "web",
+            Self::Api { .. } => "api",
+            Self::Trigger { .. } => "trigger",
+        }
+    }
+
+    /// `CI_COMMIT_REF_NAME`: the branch or tag; for a merge request its source branch.
+    pub fn ref_name(&self) -> &str {
+        match self {
+            Self::Push { branch, .. }
+            | Self::Schedule { branch }
+            | Self::Web { branch }
+            | Self::Api { branch }
+            | Self::Trigger { branch } => branch,
+            Self::Tag { tag, .. } => tag,
+            Self::MergeRequest(request) => &request.source_branch,
+        }
+    }
+}
+
+/// What rules may ask of the repository. Implemented over the git command; a table in tests.
+pub trait Repository {
+    /// Paths that differ for `rules:changes`: from the base that the event implies, or from `compare_to`.
+    /// `None` where GitLab has no diff (a new branch, a tag, a schedule): the rule then counts as true.
+    fn changed_paths(&self, compare_to: Option<&str>) -> Option<Vec<String>>;
+
+    /// Paths of the tree that will be checked out, for `rules:exists`.
+    fn tree(&self) -> &[String];
+}

@@ -1,0 +1,134 @@
+//! A job of a pipeline.
+
+use std::time::Duration;
+
+use crate::config::keyword::job::{
+    AllowFailure, Artifacts, Cache, EnvironmentAction, Image, Retry, Service, Trigger,
+};
+use crate::config::keyword::rules::When;
+use crate::config::{Span, Spanned};
+
+/// Index of a job in [`Pipeline::jobs`](super::Pipeline::jobs).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(pub usize);
+
+/// A job that the pipeline has: one instance, rules decided, nothing expanded by the runner yet.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its name, with `1/3` or `: [a, b]` for an instance of `parallel`.
+    pub name: String,
+    /// The key in the configuration.
+    pub key: Spanned<String>,
+    /// Which instance of `parallel` it is, from 1, and how many there are.
+    pub instance: Option<(u32, u32)>,
+    /// Its stage.
+    pub stage: String,
+    /// What makes it run; never [`When::Never`].
+    pub when: When,
+    /// With [`When::Delayed`], how long to wait.
+    pub start_in: Option<Duration>,
+    /// Which failures do not count.
+    pub allow_failure: AllowFailure,
+    /// The jobs it needs; `None` means all jobs of earlier stages.
+    pub needs: Option<Vec<Need>>,
+    /// Jobs whose artifacts it takes, as the pipeline resolves `needs` and `dependencies`, in order.
+    pub artifacts_from: Vec<JobId>,
+    /// Index of the rule that matched.
+    pub matched_rule: Option<usize>,
+    /// Why it is in, for people: `rule 2: if $CI_COMMIT_BRANCH == "main"`, `only: branches`.
+    pub reason: String,
+    /// Its variables by precedence, lowest first, nothing expanded: a later one of the same key wins.
+    pub variables: Vec<Variable>,
+    /// `before_script` and `script` in one list, as GitLab sends them to the runner.
+    pub script: Vec<Spanned<String>>,
+    /// `after_script`.
+    pub after_script: Vec<Spanned<String>>,
+    /// `hooks:pre_get_sources_script`.
+    pub pre_get_sources_script: Vec<Spanned<String>>,
+    /// `image`, its name not expanded: the runner does that.
+    pub image: Option<Image>,
+    /// `services`.
+    pub services: Vec<Service>,
+    /// `artifacts`.
+    pub artifacts: Option<Artifacts>,
+    /// `cache`.
+    pub cache: Vec<Cache>,
+    /// `retry`.
+    pub retry: Retry,
+    /// `timeout`.
+    pub timeout: Option<Duration>,
+    /// `interruptible`.
+    pub interruptible: bool,
+    /// `tags`, expanded.
+    pub tags: Vec<String>,
+    /// `resource_group`, expanded.
+    pub resource_group: Option<String>,
+    /// `environment`, expanded.
+    pub environment: Option<Environment>,
+    /// `trigger`.
+    pub trigger: Option<Trigger>,
+    /// `coverage`.
+    pub coverage: Option<String>,
+    /// Why podline does not start it by itself (it would deploy or release), for people.
+    pub held: Option<String>,
+    /// Where the job was written.
+    pub span: Span,
+}
+
+/// A need, resolved to a job of the pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// The needed job.
+    pub job: JobId,
+    /// Whether its artifacts are taken.
+    pub artifacts: bool,
+}
+
+/// `environment`, expanded.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Environment {
+    /// The name.
+    pub name: String,
+    /// The URL.
+    pub url: Option<String>,
+    /// What the job does to it.
+    pub action: EnvironmentAction,
+}
+
+/// A variable of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// The key.
+    pub key: String,
+    /// The value, not expanded.
+    pub value: String,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Whether references in the value are left alone (`expand: false`).
+    pub raw: bool,
+    /// Whether the value is hidden in traces.
+    pub masked: bool,
+    /// Whether the job sees the path of a file that holds the value.
+    pub file: bool,
+}
+
+/// Where a variable comes from, by precedence: lowest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Origin {
+    /// GitLab sets it.
+    Predefined,
+    /// `variables` at the top of the file, or a workflow rule's.
+    Global,
+    /// `variables` of the job.
+    Job,
+    /// `variables` of the rule that matched.
+    Rule,
+    /// The identifiers of `parallel:matrix`.
+    Matrix,
+    /// An earlier job's dotenv report.
+    Dotenv,
+    /// The project's settings (`podline.toml`).
+    Project,
+    /// The command line.
+    CommandLine,
+}

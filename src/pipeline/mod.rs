@@ -1,0 +1,58 @@
+//! Which jobs exist for an event, with their variables, needs and order, and why.
+//!
+//! [`Config`](crate::config::Config), a [`Context`] (the event, git facts, the user's variables) and a
+//! [`Repository`] to look into go in; a [`Pipeline`] and diagnostics come out. Nothing here reads a file
+//! or starts a process.
+
+pub mod context;
+pub mod job;
+
+pub use context::{Context, Event, Repository};
+pub use job::{Job, JobId};
+
+use crate::config::Spanned;
+
+/// A pipeline as GitLab would create it.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    /// `workflow:name`, expanded.
+    pub name: Option<String>,
+    /// The stages that have jobs, in order.
+    pub stages: Vec<String>,
+    /// The jobs, by stage and then by position: a [`JobId`] is an index into this list.
+    pub jobs: Vec<Job>,
+    /// Jobs of the configuration that are not in the pipeline.
+    pub left_out: Vec<LeftOut>,
+    /// `workflow:auto_cancel:on_job_failure: all`.
+    pub cancel_on_job_failure: bool,
+    /// Keywords that podline accepts and does not act on, each named once.
+    pub not_simulated: Vec<Spanned<String>>,
+    /// Why there is no pipeline at all, if there is none.
+    pub filtered: Option<String>,
+}
+
+/// A job that the configuration has and the pipeline has not.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct LeftOut {
+    /// The job.
+    pub name: String,
+    /// Why, for instance `no rule matched`.
+    pub reason: String,
+}
+
+impl Pipeline {
+    /// The job behind an id of this pipeline.
+    pub fn job(&self, id: JobId) -> &Job {
+        &self.jobs[id.0]
+    }
+
+    /// The jobs with their ids.
+    pub fn jobs(&self) -> impl Iterator<Item = (JobId, &Job)> {
+        self.jobs.iter().enumerate().map(|(at, job)| (JobId(at), job))
+    }
+
+    /// The job of this name.
+    pub fn find(&self, name: &str) -> Option<JobId> {
+        self.jobs.iter().position(|job| job.name == name).map(JobId)
+    }
+}

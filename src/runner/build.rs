@@ -1,0 +1,86 @@
+//! A job as GitLab Runner gets it: GitLab Runner's own word for that is a build.
+
+use std::time::Duration;
+
+use crate::{
+    config::keyword::job::{Artifacts, Cache, PullPolicy},
+    pipeline::JobId,
+};
+
+/// A job with everything expanded, ready to become a pod.
+#[derive(Debug, Clone)]
+pub struct Build {
+    /// The job in the pipeline.
+    pub job: JobId,
+    /// `CI_JOB_ID`: made up, unique in the run and among attempts.
+    pub id: u64,
+    /// `CI_PROJECT_ID`: made up.
+    pub project_id: u64,
+    /// Name of the job.
+    pub name: String,
+    /// Its stage.
+    pub stage: String,
+    /// The image of the build container.
+    pub image: BuildImage,
+    /// The services.
+    pub services: Vec<BuildService>,
+    /// All variables in the order they are exported, expanded.
+    pub variables: Vec<BuildVariable>,
+    /// `before_script` and `script`.
+    pub script: Vec<String>,
+    /// `after_script`.
+    pub after_script: Vec<String>,
+    /// `hooks:pre_get_sources_script`.
+    pub pre_get_sources_script: Vec<String>,
+    /// `CI_PROJECT_DIR`, for instance `/builds/group/project`.
+    pub project_dir: String,
+    /// `artifacts`, expanded.
+    pub artifacts: Option<Artifacts>,
+    /// `cache`, expanded; keys computed.
+    pub caches: Vec<Cache>,
+    /// The jobs whose artifacts it takes, in the order to unpack them.
+    pub artifacts_from: Vec<JobId>,
+    /// The time limit of the job.
+    pub timeout: Duration,
+}
+
+/// An image with what the job says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildImage {
+    /// The name after `[images]` of `podline.toml`.
+    pub name: String,
+    /// The name in the user's file, expanded.
+    pub requested: String,
+    /// Pull policies in the order to try; empty leaves it to Kubernetes.
+    pub pull_policy: Vec<PullPolicy>,
+    /// Numeric user and group of `kubernetes:user`.
+    pub user: Option<(i64, Option<i64>)>,
+}
+
+/// A service of a [`Build`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildService {
+    /// Its image.
+    pub image: BuildImage,
+    /// Its aliases, those of its image name first.
+    pub aliases: Vec<String>,
+    /// `entrypoint`.
+    pub entrypoint: Option<Vec<String>>,
+    /// `command`.
+    pub command: Option<Vec<String>>,
+    /// The variables of the job under its own, expanded.
+    pub variables: Vec<BuildVariable>,
+}
+
+/// A variable with its final value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildVariable {
+    /// The key.
+    pub key: String,
+    /// The value, expanded.
+    pub value: String,
+    /// Whether the value is hidden in traces, and kept out of the pod.
+    pub masked: bool,
+    /// Whether the job sees the path of a file that holds the value.
+    pub file: bool,
+}

@@ -1,0 +1,77 @@
+//! A job of the pipeline as a pod: settings, spec, script, sources, artifacts, trace, result.
+
+pub mod build;
+pub mod settings;
+
+pub use build::Build;
+pub use settings::Settings;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    event::{Event, Failure},
+    pipeline::JobId,
+};
+
+/// Runs one attempt of a job. The dispatcher calls it; the real one makes a pod, tests script it.
+#[async_trait]
+pub trait Execute: Send + Sync {
+    /// Runs an attempt to its end. What happens meanwhile goes to `events`
+    /// ([`Event::JobPhase`], [`Event::JobOutput`], [`Event::Notice`]); the end is the returned value.
+    async fn execute(&self, attempt: Attempt, events: mpsc::Sender<Event>) -> Outcome;
+}
+
+/// One attempt of a job.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// The job.
+    pub job: JobId,
+    /// Which attempt, from 1.
+    pub number: u32,
+    /// The runner slot that took it.
+    pub slot: Slot,
+    /// Canceled: end as GitLab's cancel would, with `after_script` within its 30 seconds.
+    pub cancel: CancellationToken,
+    /// Canceled: end now.
+    pub kill: CancellationToken,
+}
+
+/// A place on a runner where one job at a time runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// Name of the runner, for instance `gitlab-ci-runner-0`.
+    pub runner: String,
+    /// Which of that runner's concurrent places, from 0: `CI_CONCURRENT_ID`.
+    pub index: usize,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// What happened to it.
+    pub result: AttemptResult,
+    /// The last lines of its trace.
+    pub tail: Vec<String>,
+    /// Path of the whole trace.
+    pub trace: std::path::PathBuf,
+    /// How many files its artifacts have.
+    pub artifacts: usize,
+}
+
+/// What happened to an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AttemptResult {
+    /// The script ended with 0.
+    Success,
+    /// Something failed; the exit code is there when the script has run to its end.
+    Failed {
+        /// What went wrong.
+        failure: Failure,
+        /// Exit code of the script.
+        exit_code: Option<i32>,
+    },
+    /// It was canceled.
+    Canceled,
+}
