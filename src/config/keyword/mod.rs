@@ -25,6 +25,9 @@ pub struct Config {
     pub variables: Variables,
     /// The jobs that are not hidden, in the order GitLab keeps.
     pub jobs: Vec<Job>,
+    /// Includes that could not be had, as the user would name them. What only they may define is then
+    /// unresolved rather than wrong.
+    pub unavailable: Vec<Spanned<String>>,
     /// Jobs that cannot be built because something they extend or refer to lives in an include
     /// that could not be had. They are listed as unresolved, never dropped.
     pub unresolved: Vec<Unresolved>,

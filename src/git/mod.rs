@@ -1,0 +1,98 @@
+//! What podline asks of git, through the user's own `git` command: it honours their configuration,
+//! worktrees and large files.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// A repository's working tree.
+#[derive(Debug, Clone)]
+pub struct Git {
+    folder: PathBuf,
+}
+
+/// Why git could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// There is no git command.
+    #[error("`git` could not be started: {0}")]
+    Missing(std::io::Error),
+    /// Git said no.
+    #[error("`git {command}` failed: {message}")]
+    Failed {
+        /// The arguments, joined.
+        command: String,
+        /// What it printed.
+        message: String,
+    },
+}
+
+impl Git {
+    /// Git at work in a folder.
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What a git command prints, without the line's end.
+    ///
+    /// # Errors
+    /// When git is missing or ends with a code other than 0.
+    pub fn run<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Result<String, GitError> {
+        let bytes = self.bytes(arguments)?;
+        Ok(String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned())
+    }
+
+    /// What a git command prints, byte for byte.
+    ///
+    /// # Errors
+    /// When git is missing or ends with a code other than 0.
+    pub fn bytes<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Result<Vec<u8>, GitError> {
+        let output = self.command(arguments).output().map_err(GitError::Missing)?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        let words: Vec<_> = arguments.iter().map(|word| word.as_ref().to_string_lossy()).collect();
+        Err(GitError::Failed {
+            command: words.join(" "),
+            message: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        })
+    }
+
+    /// A git command about to be started here. Variables by which git tells its hooks where they are
+    /// (`GIT_DIR`, `GIT_INDEX_FILE`, ...) are taken away: they would point it elsewhere.
+    pub fn command<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Command {
+        let mut command = Command::new("git");
+        command.args(arguments).current_dir(&self.folder);
+        for name in LOCAL_VARIABLES {
+            command.env_remove(name);
+        }
+        command.env("LC_ALL", "C").stdin(std::process::Stdio::null());
+        command
+    }
+}
+
+/// `git rev-parse --local-env-vars`.
+const LOCAL_VARIABLES: [&str; 15] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_CONFIG",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_COUNT",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_GRAFT_FILE",
+    "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_COMMON_DIR",
+];
