@@ -1,0 +1,3 @@
+//! All tests that see podline from outside, in one binary.
+
+mod architecture;
