@@ -1,1 +1,8 @@
 //! Arguments in, exit code out: the wiring of everything else.
+
+pub mod args;
+pub mod exit_code;
+pub mod project_file;
+pub mod settings;
+
+pub use exit_code::ExitCode;

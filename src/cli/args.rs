@@ -1,0 +1,301 @@
+//! The command line as it is written.
+
+#![expect(missing_docs, reason = "clap would print documentation of a flattened field as help")]
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs your GitLab pipeline on this machine, as pods, before you push.
+#[derive(Debug, Parser)]
+#[command(name = "podline", version, propagate_version = true, max_term_width = 100)]
+pub struct Arguments {
+    /// The project: the folder that holds `.gitlab-ci.yml`.
+    #[arg(short = 'C', long, global = true, value_name = "DIR", default_value = ".")]
+    pub directory: PathBuf,
+    /// When to use colours.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    pub color: Color,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// `--color`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// In a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the pipeline, or some jobs and what they need.
+    #[command(after_help = "\
+Examples:
+  podline run                          the pipeline of a push of this branch
+  podline run test                     only `test` and what it needs
+  podline run --event merge_request    as a merge request into the default branch
+  podline run --cluster dev            in the cluster that `podline cluster up dev` made")]
+    Run(RunArguments),
+    /// Show what would run, in which order, and why or why not.
+    Plan(PlanArguments),
+    /// Check the configuration; print every mistake with its place.
+    Lint(LintArguments),
+    /// Print the effective configuration as YAML.
+    Config(ConfigArguments),
+    /// Print the Pod manifest of a job.
+    Pod(PodArguments),
+    /// Evaluate a `rules:if` expression.
+    #[command(after_help = "\
+Example:
+  podline eval '$CI_COMMIT_BRANCH =~ /^release/' --var CI_COMMIT_BRANCH=release-1")]
+    Eval(EvalArguments),
+    /// Keep a cluster between runs, list clusters, remove what is left of them.
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
+    /// Print the completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What decides which pipeline it is.
+#[derive(Debug, Clone, Args)]
+pub struct PipelineArguments {
+    /// The configuration file, from the project's folder.
+    #[arg(long, value_name = "PATH")]
+    pub file: Option<String>,
+    /// What starts the pipeline.
+    #[arg(long, value_name = "EVENT", default_value = "push")]
+    pub event: EventKind,
+    /// The branch, instead of the one that is checked out.
+    #[arg(long, value_name = "NAME")]
+    pub branch: Option<String>,
+    /// The tag of a tag pipeline; implies `--event tag`.
+    #[arg(long, value_name = "NAME")]
+    pub tag: Option<String>,
+    /// A pipeline variable; may be given several times.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = assignment)]
+    pub variables: Vec<(String, String)>,
+    /// An input of the configuration's `spec:inputs`; may be given several times.
+    #[arg(long = "input", value_name = "NAME=VALUE", value_parser = assignment)]
+    pub inputs: Vec<(String, String)>,
+    /// Use only what is on this machine.
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// `--event`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum EventKind {
+    /// A push of a branch.
+    Push,
+    /// A merge request.
+    MergeRequest,
+    /// A pushed tag.
+    Tag,
+    /// A schedule.
+    Schedule,
+    /// Started by hand.
+    Web,
+    /// Started over the API.
+    Api,
+    /// Started with a trigger token.
+    Trigger,
+}
+
+/// What decides how jobs become pods.
+#[derive(Debug, Clone, Args)]
+pub struct RunnerArguments {
+    /// Manifests of a GitLab Runner deployment to take the settings from: a folder or a file.
+    #[arg(long, value_name = "PATH")]
+    pub runner_config: Option<PathBuf>,
+    /// The image of jobs that name none.
+    #[arg(long, value_name = "IMAGE")]
+    pub default_image: Option<String>,
+    /// How many pods may run at once, at most.
+    #[arg(short = 'j', long, value_name = "N")]
+    pub jobs: Option<std::num::NonZeroUsize>,
+}
+
+/// `podline run`.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// Only these jobs and what they need.
+    #[arg(value_name = "JOB")]
+    pub selected: Vec<String>,
+    #[command(flatten)]
+    pub pipeline: PipelineArguments,
+    #[command(flatten)]
+    pub runner: RunnerArguments,
+    #[command(flatten)]
+    pub kind: KindArguments,
+    /// Where pods run.
+    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    pub engine: EngineKind,
+    /// The cluster to run in, made by `podline cluster up NAME`.
+    #[arg(long, value_name = "NAME", conflicts_with = "keep")]
+    pub cluster: Option<String>,
+    /// Leave the cluster for the next run.
+    #[arg(long)]
+    pub keep: bool,
+    /// What a job finds checked out.
+    #[arg(long, value_name = "WHAT", default_value = "worktree")]
+    pub source: SourceKind,
+    /// Start this manual job when its turn comes; may be given several times.
+    #[arg(long = "manual", value_name = "JOB")]
+    pub manual: Vec<String>,
+    /// Start jobs that deploy or release: this one, or all without a name.
+    #[arg(long, value_name = "JOB", num_args = 0..=1, default_missing_value = "*", require_equals = true)]
+    pub deploy: Vec<String>,
+    /// Do not wait for delayed jobs.
+    #[arg(long)]
+    pub no_delay: bool,
+    /// Text, or one JSON event a line.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+    /// One plain line per event instead of the live view.
+    #[arg(long)]
+    pub plain: bool,
+}
+
+/// `--engine`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EngineKind {
+    /// The best one that works here.
+    Auto,
+    /// A throwaway kind cluster.
+    Kind,
+}
+
+/// `--source`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SourceKind {
+    /// The working tree, with changes that are not committed.
+    Worktree,
+    /// The commit, as a push would send it.
+    #[value(name = "HEAD", alias = "head")]
+    Head,
+}
+
+/// `--format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// `podline plan`.
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    #[command(flatten)]
+    pub pipeline: PipelineArguments,
+    #[command(flatten)]
+    pub runner: RunnerArguments,
+    /// Text or JSON.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+}
+
+/// `podline lint`.
+#[derive(Debug, Args)]
+pub struct LintArguments {
+    /// Files to check instead of the project's `.gitlab-ci.yml`.
+    #[arg(value_name = "FILE")]
+    pub files: Vec<String>,
+    #[command(flatten)]
+    pub pipeline: PipelineArguments,
+    /// Text or JSON.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+}
+
+/// `podline config`.
+#[derive(Debug, Args)]
+pub struct ConfigArguments {
+    #[command(flatten)]
+    pub pipeline: PipelineArguments,
+}
+
+/// `podline pod`.
+#[derive(Debug, Args)]
+pub struct PodArguments {
+    /// The job.
+    pub job: String,
+    #[command(flatten)]
+    pub pipeline: PipelineArguments,
+    #[command(flatten)]
+    pub runner: RunnerArguments,
+}
+
+/// `podline eval`.
+#[derive(Debug, Args)]
+pub struct EvalArguments {
+    /// The expression.
+    pub expression: String,
+    /// A variable that it may use; may be given several times.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = assignment)]
+    pub variables: Vec<(String, String)>,
+}
+
+/// How a kind cluster is made.
+#[derive(Debug, Clone, Args)]
+pub struct KindArguments {
+    /// kind's configuration of the cluster instead of podline's own.
+    #[arg(long, value_name = "PATH")]
+    pub kind_config: Option<PathBuf>,
+    /// The node image instead of kind's default.
+    #[arg(long, value_name = "IMAGE", env = "PODLINE_NODE_IMAGE")]
+    pub node_image: Option<String>,
+}
+
+/// `podline cluster`.
+#[derive(Debug, Subcommand)]
+pub enum ClusterCommand {
+    /// Make a cluster that stays, for `podline run --cluster NAME`.
+    Up {
+        /// Its name.
+        #[arg(default_value = "dev")]
+        name: String,
+        #[command(flatten)]
+        kind: KindArguments,
+    },
+    /// Remove a cluster.
+    Down {
+        /// Its name.
+        #[arg(default_value = "dev")]
+        name: String,
+    },
+    /// List podline's clusters.
+    List {
+        /// Text or JSON.
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: Format,
+    },
+    /// Remove what runs that were killed have left behind.
+    Prune,
+}
+
+/// Splits `NAME=VALUE`.
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if is_name(name) => Ok((name.to_owned(), value.to_owned())),
+        Some((name, _)) => Err(format!("`{name}` is not a name: letters, digits and `_`")),
+        None => Err("expected `NAME=VALUE`".to_owned()),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().all(|character| character.is_ascii_alphanumeric() || "_-".contains(character))
+}

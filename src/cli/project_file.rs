@@ -1,0 +1,106 @@
+//! `podline.toml`: what a project settles once instead of on every command line.
+
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+
+/// Name of the file, beside `.gitlab-ci.yml`.
+pub const NAME: &str = "podline.toml";
+
+/// The file's content; all of it is optional.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ProjectFile {
+    /// `[run]`: flags of `podline run` under their own names.
+    pub run: Run,
+    /// `[images]`: the image to use instead of one that is named exactly or by a glob.
+    pub images: IndexMap<String, String>,
+    /// `[includes]`: where a project of `include: project` is checked out.
+    pub includes: IndexMap<String, PathBuf>,
+    /// `[variables]`: what the project has in GitLab's settings.
+    pub variables: IndexMap<String, String>,
+}
+
+/// `[run]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Run {
+    /// `--default-image`.
+    pub default_image: Option<String>,
+    /// `--runner-config`, relative to the project.
+    pub runner_config: Option<PathBuf>,
+    /// `--jobs`.
+    pub jobs: Option<std::num::NonZeroUsize>,
+    /// `--kind-config`, relative to the project.
+    pub kind_config: Option<PathBuf>,
+    /// `--node-image`.
+    pub node_image: Option<String>,
+    /// `--cluster`.
+    pub cluster: Option<String>,
+    /// `--no-delay`.
+    pub no_delay: bool,
+    /// `--manual`.
+    pub manual: Vec<String>,
+}
+
+/// Why a `podline.toml` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectFileError {
+    /// It cannot be read.
+    #[error("`{path}` cannot be read: {cause}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// It is not what podline understands; the message shows the place.
+    #[error("`{path}` is wrong\n{cause}")]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// The place, the line and what was expected.
+        cause: Box<toml::de::Error>,
+    },
+}
+
+impl ProjectFile {
+    /// Reads the file of a project; a project without one has an empty one.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read or understood.
+    pub fn read(project: &Path) -> Result<Self, ProjectFileError> {
+        let path = project.join(NAME);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text)
+                .map_err(|cause| ProjectFileError::Wrong { path, cause: Box::new(cause) }),
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(cause) => Err(ProjectFileError::Unreadable { path, cause }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ProjectFile;
+
+    #[test]
+    fn a_project_without_a_file_settles_nothing() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        assert_eq!(ProjectFile::read(folder.path()).expect("no file is no error"), ProjectFile::default());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_place() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(
+            folder.path().join("podline.toml"),
+            "[images]\n\"rust:*\" = \"rust:1\"\n\n[runn]\njobs = 2\n",
+        )
+        .expect("the file can be written");
+        let error = ProjectFile::read(folder.path()).expect_err("`runn` is no table of it");
+        let message = error.to_string();
+        assert!(message.contains("line 4, column 2") && message.contains("expected one of"), "{message}");
+    }
+}
