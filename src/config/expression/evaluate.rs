@@ -1,0 +1,122 @@
+//! A tree to its value.
+
+use std::ops::Range;
+
+use super::{Name, Node, NodeKind, Operator, Pattern, Value};
+
+/// An evaluation step by step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trace {
+    /// The value of the whole expression.
+    pub value: Value,
+    /// Variables, inputs and operations in the order of the text, each operand before its operation.
+    pub steps: Vec<Step>,
+}
+
+/// One operand or operation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Where it is in the expression's text, in bytes.
+    pub range: Range<usize>,
+    /// Its text.
+    pub text: String,
+    /// Its value; `None` where `&&` or `||` made it unnecessary to look.
+    pub value: Option<Value>,
+    /// Whether it is an operation, not a variable or an input.
+    pub operation: bool,
+}
+
+type Lookup<'l> = dyn Fn(Name<'_>) -> Option<Value> + 'l;
+
+/// The value of a node; `seen` is told of each value on the way.
+pub(super) fn evaluate(node: &Node, lookup: &Lookup<'_>, seen: &mut dyn FnMut(&Node, &Value)) -> Value {
+    let value = match &node.kind {
+        NodeKind::Variable(name) => lookup(Name::Variable(name)).unwrap_or(Value::Null),
+        NodeKind::Input(name) => lookup(Name::Input(name)).unwrap_or(Value::Null),
+        NodeKind::String(text) => Value::String(text.clone()),
+        NodeKind::Null => Value::Null,
+        NodeKind::Bool(value) => Value::Bool(*value),
+        NodeKind::Pattern(pattern) => Value::String(pattern.text().to_owned()),
+        NodeKind::Operation { operator, left, right } => {
+            let left = evaluate(left, lookup, seen);
+            match operator {
+                Operator::And if !left.is_truthy() => left,
+                Operator::Or if left.is_truthy() => left,
+                Operator::And | Operator::Or => evaluate(right, lookup, seen),
+                _ => {
+                    let found = evaluate(right, lookup, seen);
+                    Value::Bool(match operator {
+                        Operator::Equals => equal(&left, &found),
+                        Operator::NotEquals => !equal(&left, &found),
+                        Operator::Matches => matches(&left, right, &found).unwrap_or(false),
+                        _ => !matches(&left, right, &found).unwrap_or(false),
+                    })
+                }
+            }
+        }
+    };
+    seen(node, &value);
+    value
+}
+
+/// Ruby's equality, where a boolean is also equal to its text.
+fn equal(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Bool(value), Value::String(text)) | (Value::String(text), Value::Bool(value)) => {
+            *text == value.to_string()
+        }
+        (left, right) => left == right,
+    }
+}
+
+/// Whether a text matches; `None` where there is nothing to match with.
+fn matches(text: &Value, node: &Node, right: &Value) -> Option<bool> {
+    let text = match text {
+        Value::Null => String::new(),
+        Value::Bool(value) => value.to_string(),
+        Value::String(text) => text.clone(),
+    };
+    if let NodeKind::Pattern(pattern) = &node.kind {
+        return Some(pattern.is_match(&text));
+    }
+    let Value::String(right) = right else { return None };
+    Some(match Pattern::literal(right) {
+        Ok(pattern) => pattern.is_match(&text),
+        // What is no `/pattern/` is scanned for the left side: `right.scan(left)` in Ruby.
+        Err(_) => right.contains(&text),
+    })
+}
+
+pub(super) fn explain(text: &str, root: &Node, lookup: &Lookup<'_>) -> Trace {
+    let mut values: Vec<(Range<usize>, bool, Value)> = Vec::new();
+    let value = evaluate(root, lookup, &mut |node, value| {
+        values.push((node.range.clone(), is_operation(node), value.clone()));
+    });
+    let mut steps = Vec::new();
+    collect(text, root, &mut steps);
+    for step in &mut steps {
+        let found =
+            values.iter().find(|(range, operation, _)| *range == step.range && *operation == step.operation);
+        step.value = found.map(|(_, _, value)| value.clone());
+    }
+    Trace { value, steps }
+}
+
+fn is_operation(node: &Node) -> bool {
+    matches!(node.kind, NodeKind::Operation { .. })
+}
+
+fn collect(text: &str, node: &Node, steps: &mut Vec<Step>) {
+    if let NodeKind::Operation { left, right, .. } = &node.kind {
+        collect(text, left, steps);
+        collect(text, right, steps);
+    } else if !matches!(node.kind, NodeKind::Variable(_) | NodeKind::Input(_)) {
+        return;
+    }
+    steps.push(Step {
+        range: node.range.clone(),
+        text: text[node.range.clone()].to_owned(),
+        value: None,
+        operation: is_operation(node),
+    });
+}
