@@ -9,6 +9,7 @@
 //! mistake is a [`Diagnostic`]: all of them are collected, none stops the reading.
 
 pub mod diagnostic;
+pub mod expand;
 pub mod expression;
 pub mod keyword;
 pub mod node;

@@ -1,0 +1,267 @@
+//! The three ways in which references to variables are replaced.
+//!
+//! GitLab knows `$name`, `${name}` and `%name%` ([`expand`], [`expand_existing`], [`expand_all`]); the
+//! runner expands once more with Go's `os.Expand` ([`expand_as_runner`]); the shell comes last and is
+//! none of podline's business.
+
+use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
+
+use regex::{Captures, Regex};
+
+/// What GitLab replaces in a keyword's value (`ExpandVariables::VARIABLES_REGEXP`).
+static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\$([a-zA-Z_][a-zA-Z0-9_]*)|\$\{([a-zA-Z_][a-zA-Z0-9_]*)\}|%([a-zA-Z_][a-zA-Z0-9_]*)%")
+        .expect("a valid pattern")
+});
+
+/// What GitLab replaces in the value of a variable (`Collection::Item::VARIABLES_REGEXP`): `$$` and `%%`
+/// are stepped over, and left for the runner and the shell.
+static NESTED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"\$\$|%%|\$([a-zA-Z_][a-zA-Z0-9_]*)|\$\{([a-zA-Z_][a-zA-Z0-9_]*)?\}|%([a-zA-Z_][a-zA-Z0-9_]*)%",
+    )
+    .expect("a valid pattern")
+});
+
+/// A variable that a reference may stand for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Definition<'v> {
+    /// The name.
+    pub key: &'v str,
+    /// The value.
+    pub value: &'v str,
+    /// Whether references in the value are left alone (`expand: false`).
+    pub raw: bool,
+    /// Whether jobs see the path of a file that holds the value.
+    pub file: bool,
+    /// Whether the value is hidden in traces.
+    pub masked: bool,
+}
+
+/// How references are treated that are not simply replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Leave references to unknown variables as they are, rather than replace them by nothing.
+    pub keep_unknown: bool,
+    /// Replace references to variables of type file.
+    pub file_references: bool,
+    /// Replace references to variables with `expand: false`.
+    pub raw_references: bool,
+    /// Refuse references to masked variables.
+    pub refuse_masked: bool,
+}
+
+impl Options {
+    /// Unknown references become empty (`ExpandVariables.expand`).
+    pub const EMPTY_UNKNOWN: Self =
+        Self { keep_unknown: false, file_references: true, raw_references: true, refuse_masked: false };
+    /// Unknown references stay (`ExpandVariables.expand_existing`).
+    pub const KEEP_UNKNOWN: Self = Self { keep_unknown: true, ..Self::EMPTY_UNKNOWN };
+    /// What GitLab sends to a runner: the rest is expanded there.
+    pub const FOR_RUNNER: Self =
+        Self { keep_unknown: true, file_references: false, raw_references: false, refuse_masked: false };
+}
+
+/// Why references cannot be replaced.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExpandError {
+    /// A reference to a masked variable where none is allowed.
+    #[error("masked variables cannot be expanded: `{0}`")]
+    Masked(String),
+    /// Variables that refer to each other.
+    #[error("circular variable reference detected: {}", .0.join(", "))]
+    Cycle(Vec<String>),
+}
+
+/// Replaces references once; unknown ones become empty.
+pub fn expand<'v>(text: &str, lookup: impl Fn(&str) -> Option<&'v str>) -> String {
+    replace(text, |name, _| Some(lookup(name).map_or(Cow::Borrowed(""), Cow::Borrowed)))
+}
+
+/// Replaces references once; unknown ones stay as they are written.
+pub fn expand_existing<'v>(text: &str, lookup: impl Fn(&str) -> Option<&'v str>) -> String {
+    replace(text, |name, _| lookup(name).map(Cow::Borrowed))
+}
+
+/// Replaces references once, with regard to what each variable is.
+///
+/// # Errors
+/// [`ExpandError::Masked`] for a reference that the options refuse.
+pub fn expand_with<'v>(
+    text: &str,
+    options: Options,
+    lookup: impl Fn(&str) -> Option<Definition<'v>>,
+) -> Result<String, ExpandError> {
+    let mut refused = None;
+    let expanded = replace(text, |name, _| {
+        let found = lookup(name);
+        if options.refuse_masked && found.is_some_and(|definition| definition.masked) {
+            refused.get_or_insert_with(|| name.to_owned());
+        }
+        replacement(found, options).map(Cow::Borrowed)
+    });
+    refused.map_or(Ok(expanded), |name| Err(ExpandError::Masked(name)))
+}
+
+/// Expands the values of a list of variables through each other, in whatever order they depend on each
+/// other, and gives the values in the order of the list (`Collection#sort_and_expand_all`). Of several
+/// variables with one key, a reference means the last one.
+///
+/// # Errors
+/// [`ExpandError::Cycle`] for variables that refer to each other; a variable that refers to its own key
+/// means an earlier one of that key.
+pub fn expand_all(list: &[Definition<'_>], options: Options) -> Result<Vec<String>, ExpandError> {
+    let last: HashMap<&str, usize> = list.iter().enumerate().map(|(at, item)| (item.key, at)).collect();
+    let order = by_dependency(list, &last)?;
+    let mut values: Vec<String> = list.iter().map(|item| item.value.to_owned()).collect();
+    let mut known: HashMap<&str, usize> = HashMap::new();
+    for at in order {
+        let item = &list[at];
+        if !item.raw && may_refer(item.value) {
+            values[at] = replace_by(&NESTED, item.value, |name, _| {
+                let found = known.get(name).map(|&at| Definition { value: &values[at], ..list[at] });
+                replacement(found, options).map(|value| Cow::Owned(value.to_owned()))
+            });
+        }
+        known.insert(item.key, at);
+    }
+    Ok(values)
+}
+
+/// The names that a value refers to.
+pub fn references(text: &str) -> impl Iterator<Item = &str> {
+    NESTED.captures_iter(text).filter_map(|found| {
+        let name = found.iter().skip(1).flatten().next()?;
+        Some(&text[name.range()])
+    })
+}
+
+/// Replaces references as GitLab Runner does: Go's `os.Expand`, one pass, unknown names become empty,
+/// `$$` is a dollar sign, and a brace that is never closed is eaten.
+pub fn expand_as_runner<'v>(text: &str, lookup: impl Fn(&str) -> Option<&'v str>) -> String {
+    let mut expanded = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        expanded.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        if rest.is_empty() {
+            expanded.push('$');
+            break;
+        }
+        let (name, width) = shell_name(rest);
+        match name {
+            "" if width == 0 => expanded.push('$'),
+            "" => {}
+            // `JobVariables.Get` of the runner answers for the shell's special names.
+            "$" => expanded.push('$'),
+            name => expanded.push_str(lookup(name).unwrap_or_default()),
+        }
+        rest = &rest[width..];
+    }
+    expanded.push_str(rest);
+    expanded
+}
+
+/// The name after a dollar sign and how many bytes it takes (`getShellName` of Go's `os`).
+fn shell_name(text: &str) -> (&str, usize) {
+    let bytes = text.as_bytes();
+    let special = |byte: u8| b"*#$@!?-0123456789".contains(&byte);
+    match bytes {
+        [b'{', one, b'}', ..] if special(*one) => (&text[1..2], 3),
+        [b'{', ..] => match text.find('}') {
+            Some(1) => ("", 2),
+            Some(end) => (&text[1..end], end + 1),
+            None => ("", 1),
+        },
+        [one, ..] if special(*one) => (&text[..1], 1),
+        _ => {
+            let end = bytes.iter().position(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'));
+            let end = end.unwrap_or(bytes.len());
+            (&text[..end], end)
+        }
+    }
+}
+
+/// What a reference becomes; `None` leaves it as it is written.
+fn replacement<'v>(found: Option<Definition<'v>>, options: Options) -> Option<&'v str> {
+    match found {
+        None => (!options.keep_unknown).then_some(""),
+        Some(definition) if definition.file && !options.file_references => None,
+        Some(definition) if definition.raw && !options.raw_references => None,
+        Some(definition) => Some(definition.value),
+    }
+}
+
+fn replace<'v>(text: &str, by: impl FnMut(&str, &str) -> Option<Cow<'v, str>>) -> String {
+    if !may_refer(text) {
+        return text.to_owned();
+    }
+    replace_by(&REFERENCE, text, by)
+}
+
+/// Replaces what the pattern finds by what `by` says of the name and the whole reference.
+fn replace_by<'v>(
+    pattern: &Regex,
+    text: &str,
+    mut by: impl FnMut(&str, &str) -> Option<Cow<'v, str>>,
+) -> String {
+    let replacer = |found: &Captures<'_>| {
+        let whole = &found[0];
+        let name = found.iter().skip(1).flatten().next();
+        name.and_then(|name| by(name.as_str(), whole)).map_or_else(|| whole.to_owned(), Cow::into_owned)
+    };
+    pattern.replace_all(text, replacer).into_owned()
+}
+
+fn may_refer(text: &str) -> bool {
+    text.contains(['$', '%'])
+}
+
+/// Indices of the list such that each variable comes after those that it refers to.
+fn by_dependency(list: &[Definition<'_>], last: &HashMap<&str, usize>) -> Result<Vec<usize>, ExpandError> {
+    let children: Vec<Vec<usize>> = list
+        .iter()
+        .enumerate()
+        .map(|(at, item)| {
+            let names = (!item.raw).then(|| references(item.value)).into_iter().flatten();
+            names.filter_map(|name| last.get(name).copied()).filter(|&child| child != at).collect()
+        })
+        .collect();
+    let mut order = Vec::with_capacity(list.len());
+    let mut state = vec![Visit::New; list.len()];
+    for start in 0..list.len() {
+        // An own stack instead of recursion: a chain may be as long as the list.
+        let mut path = vec![(start, 0)];
+        while let Some((at, next)) = path.pop() {
+            if next == 0 {
+                if state[at] != Visit::New {
+                    continue;
+                }
+                state[at] = Visit::Open;
+            }
+            let Some(&child) = children[at].get(next) else {
+                state[at] = Visit::Done;
+                order.push(at);
+                continue;
+            };
+            path.push((at, next + 1));
+            if state[child] == Visit::Open {
+                let from = path.iter().position(|(open, _)| *open == child).unwrap_or_default();
+                let names = path[from..].iter().map(|(open, _)| list[*open].key.to_owned());
+                return Err(ExpandError::Cycle(names.collect()));
+            }
+            path.push((child, 0));
+        }
+    }
+    Ok(order)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Visit {
+    New,
+    Open,
+    Done,
+}
+
+#[cfg(test)]
+mod tests;
