@@ -11,6 +11,7 @@
 pub mod diagnostic;
 pub mod expand;
 pub mod expression;
+pub mod glob;
 pub mod keyword;
 pub mod node;
 pub mod source;
