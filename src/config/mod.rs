@@ -15,6 +15,7 @@ pub mod glob;
 pub mod keyword;
 pub mod node;
 pub mod source;
+pub mod yaml;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use keyword::Config;

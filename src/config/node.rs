@@ -33,6 +33,38 @@ pub struct Scalar {
     pub text: String,
 }
 
+/// What Ruby's `to_s` makes of it, and so what GitLab uses where it wants text: a variable of
+/// `0755` is `493`, one of `1.10` is `1.1`, one of `yes` is `true`.
+impl std::fmt::Display for Scalar {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.value {
+            Value::Null => Ok(()),
+            Value::Bool(value) => write!(formatter, "{value}"),
+            Value::Int(value) => write!(formatter, "{value}"),
+            Value::Float(value) => write_float(formatter, value),
+            Value::String | Value::Refused(_) => formatter.write_str(&self.text),
+        }
+    }
+}
+
+/// Writes a number as `Float#to_s`: an exponent below 0.0001 and from 10^16.
+fn write_float(formatter: &mut std::fmt::Formatter<'_>, value: f64) -> std::fmt::Result {
+    if value.is_nan() {
+        return formatter.write_str("NaN");
+    }
+    if value.is_infinite() {
+        return formatter.write_str(if value > 0.0 { "Infinity" } else { "-Infinity" });
+    }
+    if value == 0.0 || (1e-4..1e16).contains(&value.abs()) {
+        return write!(formatter, "{value:?}");
+    }
+    let scientific = format!("{value:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let digits = if digits.contains('.') { digits.to_owned() } else { format!("{digits}.0") };
+    let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |exponent| ('-', exponent));
+    write!(formatter, "{digits}e{sign}{exponent:0>2}")
+}
+
 /// What Psych makes of a scalar.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -46,7 +78,8 @@ pub enum Value {
     Float(f64),
     /// Everything else, and whatever is quoted.
     String,
-    /// A date, time or symbol, which GitLab's `safe_load` refuses; holds its Ruby class.
+    /// A date or time, which GitLab's `safe_load` refuses; holds its Ruby class. The reader has
+    /// already said so.
     Refused(&'static str),
 }
 
@@ -181,5 +214,31 @@ impl Node {
     /// Whether it is `null`.
     pub fn is_null(&self) -> bool {
         matches!(&self.kind, Kind::Scalar(Scalar { value: Value::Null, .. }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Scalar, Value};
+
+    #[test]
+    fn scalars_are_shown_as_ruby_shows_them() {
+        let table = [
+            (Value::Null, ""),
+            (Value::Bool(true), "true"),
+            (Value::Int(493), "493"),
+            (Value::Float(1.1), "1.1"),
+            (Value::Float(-2.0), "-2.0"),
+            (Value::Float(1e15), "1000000000000000.0"),
+            (Value::Float(1e16), "1.0e+16"),
+            (Value::Float(1.5e20), "1.5e+20"),
+            (Value::Float(0.0001), "0.0001"),
+            (Value::Float(0.000_012), "1.2e-05"),
+            (Value::Float(f64::INFINITY), "Infinity"),
+            (Value::String, "as written"),
+        ];
+        for (value, shown) in table {
+            assert_eq!(Scalar { value, text: "as written".to_owned() }.to_string(), shown);
+        }
     }
 }
