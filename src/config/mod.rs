@@ -9,15 +9,18 @@
 //! mistake is a [`Diagnostic`]: all of them are collected, none stops the reading.
 
 pub mod diagnostic;
+pub mod emit;
 pub mod expand;
 pub mod expression;
 pub mod glob;
 pub mod keyword;
+mod merge;
 pub mod node;
 pub mod source;
 pub mod yaml;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use emit::emit;
 pub use keyword::Config;
 pub use node::Node;
 pub use source::{Loader, SourceId, Sources, Span, Spanned};

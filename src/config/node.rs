@@ -120,6 +120,14 @@ impl Mapping {
         self.entries.insert(key.into(), Entry { key: place, value })
     }
 
+    /// Gives a key and its value other places.
+    pub(super) fn move_to(&mut self, key: &str, place: Span, value: Span) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.key = place;
+            entry.value.span = value;
+        }
+    }
+
     /// Removes a key and keeps the order of the others.
     pub fn remove(&mut self, key: &str) -> Option<Entry> {
         self.entries.shift_remove(key)
@@ -209,6 +217,11 @@ impl Node {
             Kind::Mapping(mapping) => Some(mapping),
             _ => None,
         }
+    }
+
+    /// A mapping, at a place.
+    pub fn mapping(mapping: Mapping, span: Span) -> Self {
+        Self { kind: Kind::Mapping(mapping), span }
     }
 
     /// Whether it is `null`.
