@@ -1,8 +1,32 @@
 //! What a runner is set to: from the Kubernetes manifests of its deployment, or the defaults.
+//!
+//! ```text
+//! files ─ document ─ legacy ─► Manifests ─ environment ─► Settings
+//!                                  └─ namespace ─► objects of the runner's namespace
+//! ```
+
+mod difference;
+pub mod document;
+mod environment;
+mod legacy;
+pub mod load;
+pub mod manifests;
+mod names;
+pub mod namespace;
+pub mod quantity;
+pub mod resources;
+pub mod start_script;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+pub use load::{LoadError, RunnerConfig, load};
+pub use manifests::Manifests;
+pub use quantity::Amount;
+pub use resources::{Bound, ContainerKind, Resource, ResourceName};
 
 use crate::config::keyword::job::PullPolicy;
 
@@ -15,6 +39,8 @@ pub struct Settings {
     pub concurrent: usize,
     /// Namespace of the pods.
     pub namespace: String,
+    /// Namespace of the runners and their service account; mostly that of the pods.
+    pub runner_namespace: String,
     /// Service account of the runners, as which pods are created.
     pub service_account: Option<String>,
     /// `KUBERNETES_SERVICE_ACCOUNT`: service account of the job pods.
@@ -27,12 +53,20 @@ pub struct Settings {
     pub pull_policy: Vec<PullPolicy>,
     /// `KUBERNETES_PRIVILEGED`.
     pub privileged: Option<bool>,
+    /// `KUBERNETES_ALLOW_PRIVILEGE_ESCALATION`.
+    pub allow_privilege_escalation: Option<bool>,
+    /// `KUBERNETES_CAP_ADD`.
+    pub cap_add: Vec<String>,
+    /// `KUBERNETES_CAP_DROP`, besides what is dropped anyway.
+    pub cap_drop: Vec<String>,
     /// Limits and requests of build containers.
     pub build: Resources,
     /// Limits and requests of helper containers.
     pub helper: Resources,
     /// Limits and requests of service containers.
     pub service: Resources,
+    /// `..._OVERWRITE_MAX_ALLOWED`: up to what a job's variables may set limits and requests.
+    pub overwrite: Overwrite,
     /// `KUBERNETES_POLL_INTERVAL`.
     pub poll_interval: Duration,
     /// `KUBERNETES_POLL_TIMEOUT`: how long a pod may take to run.
@@ -41,6 +75,17 @@ pub struct Settings {
     pub termination_grace: Option<Duration>,
     /// `RUNNER_ENV`: variables that the runner adds to every job.
     pub environment: Vec<(String, String)>,
+}
+
+/// The most that variables of a job may ask for; where nothing is set they are not obeyed.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Overwrite {
+    /// For build containers.
+    pub build: Resources,
+    /// For helper containers.
+    pub helper: Resources,
+    /// For service containers.
+    pub service: Resources,
 }
 
 /// Limits and requests of one kind of container, as configured; absent where nothing is.
@@ -60,9 +105,106 @@ pub struct Resources {
     pub ephemeral_storage_request: Option<Quantity>,
 }
 
+/// The namespace of runners that name none.
+pub const NAMESPACE: &str = "kube-ops";
+
+/// The helper image unless one is set: anything with `sh` and `tar` will do.
+pub const HELPER_IMAGE: &str = "busybox:1.36";
+
+impl Default for Settings {
+    /// The deployment of `fixtures/runner/`, but not privileged.
+    fn default() -> Self {
+        let limits = |cpu: &str, memory: &str| Resources {
+            cpu_limit: Some(Quantity(cpu.to_owned())),
+            memory_limit: Some(Quantity(memory.to_owned())),
+            ..Resources::default()
+        };
+        Self {
+            runners: vec!["gitlab-ci-runner-0".to_owned(), "gitlab-ci-runner-1".to_owned()],
+            concurrent: 4,
+            service_account: Some("gitlab-ci".to_owned()),
+            pull_policy: vec![PullPolicy::IfNotPresent],
+            build: limits("1", "1Gi"),
+            helper: limits("500m", "100Mi"),
+            service: limits("1", "1Gi"),
+            poll_interval: Duration::from_secs(5),
+            poll_timeout: Duration::from_secs(360),
+            termination_grace: Some(Duration::from_secs(10)),
+            ..Self::unset()
+        }
+    }
+}
+
 impl Settings {
+    /// What GitLab Runner does where nothing is set: one job at a time, no limits.
+    pub fn unset() -> Self {
+        Self {
+            runners: vec!["gitlab-ci-runner-0".to_owned()],
+            concurrent: 1,
+            namespace: NAMESPACE.to_owned(),
+            runner_namespace: NAMESPACE.to_owned(),
+            service_account: None,
+            pod_service_account: None,
+            image: None,
+            helper_image: HELPER_IMAGE.to_owned(),
+            pull_policy: Vec::new(),
+            privileged: None,
+            allow_privilege_escalation: None,
+            cap_add: Vec::new(),
+            cap_drop: Vec::new(),
+            build: Resources::default(),
+            helper: Resources::default(),
+            service: Resources::default(),
+            overwrite: Overwrite::default(),
+            poll_interval: Duration::from_secs(3),
+            poll_timeout: Duration::from_secs(180),
+            termination_grace: None,
+            environment: Vec::new(),
+        }
+    }
+
     /// How many jobs the runners take at once.
     pub fn slots(&self) -> usize {
         self.runners.len() * self.concurrent
+    }
+
+    /// The user as whom pods are created, as Kubernetes names a service account.
+    pub fn impersonated(&self) -> Option<String> {
+        let account = self.service_account.as_ref()?;
+        Some(format!("system:serviceaccount:{}:{account}", self.runner_namespace))
+    }
+
+    /// Limits and requests of a kind of container.
+    pub fn resources(&self, kind: ContainerKind) -> &Resources {
+        match kind {
+            ContainerKind::Build => &self.build,
+            ContainerKind::Helper => &self.helper,
+            ContainerKind::Service => &self.service,
+        }
+    }
+
+    /// The most that a job's variables may set for a kind of container.
+    pub fn overwrite_max(&self, kind: ContainerKind) -> &Resources {
+        match kind {
+            ContainerKind::Build => &self.overwrite.build,
+            ContainerKind::Helper => &self.overwrite.helper,
+            ContainerKind::Service => &self.overwrite.service,
+        }
+    }
+
+    fn resources_mut(&mut self, kind: ContainerKind) -> &mut Resources {
+        match kind {
+            ContainerKind::Build => &mut self.build,
+            ContainerKind::Helper => &mut self.helper,
+            ContainerKind::Service => &mut self.service,
+        }
+    }
+
+    fn overwrite_max_mut(&mut self, kind: ContainerKind) -> &mut Resources {
+        match kind {
+            ContainerKind::Build => &mut self.overwrite.build,
+            ContainerKind::Helper => &mut self.overwrite.helper,
+            ContainerKind::Service => &mut self.overwrite.service,
+        }
     }
 }
