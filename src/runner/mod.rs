@@ -1,9 +1,11 @@
 //! A job of the pipeline as a pod: settings, spec, script, sources, artifacts, trace, result.
 
 pub mod build;
+pub mod concurrency;
 pub mod settings;
 
 pub use build::Build;
+pub use concurrency::{Capacity, Concurrency};
 pub use settings::Settings;
 
 use async_trait::async_trait;

@@ -1,0 +1,206 @@
+//! How many pods run at once, what bounds them, and what such a pod asks of a real cluster.
+
+use super::settings::{Amount, Bound, ContainerKind, Resource, ResourceName, Settings};
+
+/// CPU that a container requests unless the settings name more: enough to be scheduled fairly.
+pub const SMALL_CPU_REQUEST: &str = "50m";
+
+/// Memory that a container requests unless the settings name more.
+pub const SMALL_MEMORY_REQUEST: &str = "32Mi";
+
+/// CPU and memory together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Capacity {
+    /// CPU.
+    pub cpu: Amount,
+    /// Memory.
+    pub memory: Amount,
+}
+
+/// How many pods run at once, and why not more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Concurrency {
+    /// The number; at least 1.
+    pub pods: usize,
+    /// What bounds it.
+    pub binds: Binds,
+}
+
+/// What bounds the number of pods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Binds {
+    /// The slots of the runners.
+    Slots {
+        /// How many runners there are.
+        runners: usize,
+        /// How many jobs each takes.
+        concurrent: usize,
+    },
+    /// What the node has free.
+    Node {
+        /// What one pod requests.
+        pod: Capacity,
+        /// What the node has for pods.
+        free: Capacity,
+    },
+    /// `--jobs`.
+    Jobs,
+}
+
+impl Concurrency {
+    /// The number of pods of `services` services each that run at once. `free` is what the node has left
+    /// for pods, where it is known; `jobs` is what the user asked for.
+    pub fn of(settings: &Settings, services: usize, free: Option<Capacity>, jobs: Option<usize>) -> Self {
+        let slots = Binds::Slots { runners: settings.runners.len(), concurrent: settings.concurrent };
+        let mut least = Self { pods: settings.slots().max(1), binds: slots };
+        if let Some(free) = free {
+            let pod = requested(settings, services);
+            least = least.at_most(pod.fits(free).max(1), Binds::Node { pod, free });
+        }
+        match jobs {
+            Some(jobs) => least.at_most(jobs.max(1), Binds::Jobs),
+            None => least,
+        }
+    }
+
+    fn at_most(self, pods: usize, binds: Binds) -> Self {
+        if pods < self.pods { Self { pods, binds } } else { self }
+    }
+}
+
+impl std::fmt::Display for Concurrency {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let pods = counted(self.pods, "pod");
+        match &self.binds {
+            Binds::Slots { runners, concurrent } => {
+                write!(formatter, "{pods} at once: {} x {concurrent} concurrent", counted(*runners, "runner"))
+            }
+            Binds::Node { pod, free } => {
+                write!(formatter, "{pods} at once: each requests {pod}, and the node has {free}")
+            }
+            Binds::Jobs => write!(formatter, "{pods} at once: `--jobs` says so"),
+        }
+    }
+}
+
+impl Capacity {
+    /// How many of these fit.
+    fn fits(self, free: Self) -> usize {
+        let times = |whole: u64, part: u64| whole.checked_div(part).unwrap_or(u64::MAX);
+        let cpu = times(free.cpu.as_thousandths(), self.cpu.as_thousandths());
+        let memory = times(free.memory.as_units(), self.memory.as_units());
+        usize::try_from(cpu.min(memory)).unwrap_or(usize::MAX)
+    }
+}
+
+impl std::fmt::Display for Capacity {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} CPU and {} memory", self.cpu.cpu(), self.memory.rounded_memory())
+    }
+}
+
+/// What a pod requests here: what the settings name, or little.
+pub fn requested(settings: &Settings, services: usize) -> Capacity {
+    sum(services, |container, resource| {
+        let name = |bound| ResourceName { container, resource, bound, overwrite_max: false };
+        let value = |bound| name(bound).of(settings).and_then(Amount::of);
+        let request = value(Bound::Request).unwrap_or_else(|| small_request(resource));
+        value(Bound::Limit).map_or(request, |limit| request.min(limit))
+    })
+}
+
+/// What the same pod asks of a real cluster, where a limit without a request is taken for the request.
+pub fn requested_of_a_real_cluster(settings: &Settings, services: usize) -> Capacity {
+    sum(services, |container, resource| {
+        let name = |bound| ResourceName { container, resource, bound, overwrite_max: false };
+        let value = |bound| name(bound).of(settings).and_then(Amount::of);
+        value(Bound::Request).or_else(|| value(Bound::Limit)).unwrap_or_default()
+    })
+}
+
+/// The request of a container that names none.
+pub fn small_request(resource: Resource) -> Amount {
+    let text = match resource {
+        Resource::Cpu => SMALL_CPU_REQUEST,
+        Resource::Memory => SMALL_MEMORY_REQUEST,
+        Resource::EphemeralStorage => "0",
+    };
+    Amount::parse(text).expect("a quantity")
+}
+
+fn sum(services: usize, amount: impl Fn(ContainerKind, Resource) -> Amount) -> Capacity {
+    let all = |resource| {
+        amount(ContainerKind::Build, resource)
+            + amount(ContainerKind::Helper, resource)
+            + amount(ContainerKind::Service, resource) * services
+    };
+    Capacity { cpu: all(Resource::Cpu), memory: all(Resource::Memory) }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+    use super::{Capacity, Concurrency, Settings, requested, requested_of_a_real_cluster};
+    use crate::runner::settings::Amount;
+
+    fn capacity(cpu: &str, memory: &str) -> Capacity {
+        let amount = |text| Amount::parse(text).expect("a quantity");
+        Capacity { cpu: amount(cpu), memory: amount(memory) }
+    }
+
+    #[test]
+    fn the_least_of_slots_node_and_jobs_binds() {
+        let laptop = Some(capacity("1050m", "3500Mi"));
+        let small = Some(capacity("350m", "1Gi"));
+        let table = [
+            (None, None, "8 pods at once: 2 runners x 4 concurrent"),
+            (laptop, None, "8 pods at once: 2 runners x 4 concurrent"),
+            (laptop, Some(20), "8 pods at once: 2 runners x 4 concurrent"),
+            (laptop, Some(3), "3 pods at once: `--jobs` says so"),
+            (laptop, Some(0), "1 pod at once: `--jobs` says so"),
+            (
+                small,
+                None,
+                "3 pods at once: each requests 100m CPU and 64Mi memory, and the node has 350m CPU and 1Gi memory",
+            ),
+            (small, Some(2), "2 pods at once: `--jobs` says so"),
+            (
+                Some(capacity("50m", "1Gi")),
+                None,
+                "1 pod at once: each requests 100m CPU and 64Mi memory, and the node has 50m CPU and 1Gi memory",
+            ),
+        ];
+        for (free, jobs, expected) in table {
+            assert_eq!(Concurrency::of(&Settings::default(), 0, free, jobs).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn limits_without_requests_are_what_a_real_cluster_sets_aside() {
+        let settings = Settings::default();
+        assert_eq!(requested(&settings, 1), capacity("150m", "96Mi"));
+        assert_eq!(requested_of_a_real_cluster(&settings, 0), capacity("1500m", "1124Mi"));
+        assert_eq!(requested_of_a_real_cluster(&settings, 2), capacity("3500m", "3172Mi"));
+        assert_eq!(requested_of_a_real_cluster(&settings, 0).to_string(), "1500m CPU and 1124Mi memory");
+    }
+
+    #[test]
+    fn a_request_of_the_settings_is_kept() {
+        let mut settings = Settings::default();
+        settings.build.cpu_request = Some(Quantity("600m".into()));
+        assert_eq!(requested(&settings, 0), capacity("650m", "64Mi"));
+        assert_eq!(requested_of_a_real_cluster(&settings, 0), capacity("1100m", "1124Mi"));
+    }
+
+    #[test]
+    fn a_limit_below_the_small_request_is_the_request() {
+        let mut settings = Settings::default();
+        settings.helper.cpu_limit = Some(Quantity("10m".into()));
+        assert_eq!(requested(&settings, 0), capacity("60m", "64Mi"));
+    }
+}
