@@ -2,7 +2,11 @@
 
 pub mod build;
 pub mod concurrency;
+pub mod script;
 pub mod settings;
+
+#[cfg(test)]
+mod fixture;
 
 pub use build::Build;
 pub use concurrency::{Capacity, Concurrency};

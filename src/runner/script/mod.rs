@@ -1,0 +1,70 @@
+//! What runs inside the containers: the supervisor, and a job's scripts as GitLab Runner writes them.
+
+pub mod generate;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use super::Build;
+
+/// The main process of a build container, to be run by any image's `sh`. `$1` is [`folder`].
+pub const SUPERVISOR: &str = include_str!("supervisor.sh");
+
+/// The main process of a helper container.
+pub const HELPER: &str = include_str!("helper.sh");
+
+/// `RUNNER_AFTER_SCRIPT_TIMEOUT`, unless set.
+const AFTER_SCRIPT_LIMIT: Duration = Duration::from_secs(300);
+
+/// The folder that holds a build's scripts, in every container of its pod: the volume `scripts`.
+pub fn folder(build: &Build) -> String {
+    format!("/scripts-{}-{}", build.project_id, build.id)
+}
+
+/// Command of the build container.
+pub fn build_command(build: &Build) -> Vec<String> {
+    command(SUPERVISOR, &[&folder(build)])
+}
+
+/// Command of the helper container.
+pub fn helper_command() -> Vec<String> {
+    command(HELPER, &[])
+}
+
+fn command(text: &str, arguments: &[&str]) -> Vec<String> {
+    let mut words = vec!["sh".to_owned(), "-c".to_owned(), for_kubernetes(text), "podline".to_owned()];
+    words.extend(arguments.iter().map(|word| (*word).to_owned()));
+    words
+}
+
+/// Kubernetes replaces `$(NAME)` in a command by a variable and `$$` by one dollar sign.
+fn for_kubernetes(text: &str) -> String {
+    text.replace('$', "$$")
+}
+
+/// The file that tells the supervisor about the job: it is read once [`READY`] is there.
+pub fn settings(nonce: &str, build: &Build) -> String {
+    let after = limit(build, "RUNNER_AFTER_SCRIPT_TIMEOUT").unwrap_or(AFTER_SCRIPT_LIMIT);
+    let script = limit(build, "RUNNER_SCRIPT_TIMEOUT").filter(|limit| *limit < build.timeout);
+    let on_timeout = if script.is_some() { "after_script" } else { "end" };
+    format!(
+        "nonce={nonce}\nscript_limit={}\non_timeout={on_timeout}\nafter_script_limit={}\n",
+        script.unwrap_or(build.timeout).as_secs().max(1),
+        after.as_secs().max(1)
+    )
+}
+
+/// A time limit among the variables, in Go's notation (`1h30m`).
+fn limit(build: &Build, key: &str) -> Option<Duration> {
+    let value = &build.variables.iter().rev().find(|variable| variable.key == key)?.value;
+    let parsed: jiff::SignedDuration = value.parse().ok()?;
+    Duration::try_from(parsed).ok().filter(|limit| !limit.is_zero())
+}
+
+/// Name of the file in [`folder`] that has [`settings`].
+pub const SETTINGS: &str = "job";
+
+/// Name of the empty file in [`folder`] that says that everything else is in place.
+pub const READY: &str = "ready";

@@ -1,0 +1,211 @@
+# The main process of a build container: waits until sources and scripts are in place, runs script and
+# after_script, and says how they ended. POSIX sh: it runs in any image.
+#
+# $1  folder of the scripts: `job` (settings), `script`, `after_script`, and `ready`, which comes last
+# $2  where the container's cgroup is mounted
+# $3  file whose text becomes the container's termination message
+#
+# Names start with `podline_`, because a variable that the image exports would keep the value it gets here.
+podline_folder=$1
+podline_cgroup=${2:-/sys/fs/cgroup}
+podline_message=${3:-/dev/termination-log}
+
+podline_nonce=
+podline_script_limit=3600
+podline_after_limit=300
+podline_cancel_limit=20
+podline_stop_limit=5
+podline_on_timeout=end
+
+podline_phase=waiting
+podline_child=
+podline_timer=
+podline_status=success
+podline_ended=
+
+umask 0000
+
+# Marks are told from output by a control byte and a nonce. One printf is one write: nothing gets between.
+podline_mark() {
+	printf '\036podline:%s %s\n' "$podline_nonce" "$1"
+}
+
+podline_settings() {
+	while IFS='=' read -r podline_key podline_value; do
+		case $podline_key in
+		nonce) podline_nonce=$podline_value ;;
+		script_limit) podline_script_limit=$podline_value ;;
+		after_script_limit) podline_after_limit=$podline_value ;;
+		cancel_limit) podline_cancel_limit=$podline_value ;;
+		on_timeout) podline_on_timeout=$podline_value ;;
+		stop_limit) podline_stop_limit=$podline_value ;;
+		esac
+	done <"$podline_folder/job"
+}
+
+# The same order as GitLab Runner's.
+podline_find_shell() {
+	for podline_shell in /usr/local/bin/bash /usr/bin/bash /bin/bash \
+		/usr/local/bin/sh /usr/bin/sh /bin/sh /busybox/sh; do
+		[ -x "$podline_shell" ] && return
+	done
+	echo "shell not found"
+	podline_finish 1 0
+}
+
+# A process and all below it, deepest last. Not every image has pkill, and without a terminal dash has
+# no job control, so no process groups.
+podline_tree() {
+	podline_pids=$1
+	podline_level=$1
+	while [ -n "$podline_level" ]; do
+		podline_next=
+		for podline_stat in /proc/[0-9]*/stat; do
+			{ read -r podline_line <"$podline_stat"; } 2>/dev/null || continue
+			# pid (any name) state parent ...
+			podline_rest=${podline_line##*) }
+			podline_rest=${podline_rest#* }
+			case " $podline_level " in
+			*" ${podline_rest%% *} "*) podline_next="$podline_next ${podline_line%% *}" ;;
+			esac
+		done
+		podline_level=${podline_next# }
+		podline_pids="$podline_pids$podline_next"
+	done
+	echo "$podline_pids"
+}
+
+# Ends a process with all below it: TERM first, KILL for what is left of them a little later. The list is
+# taken once: what loses its parent is no longer found below it.
+podline_stop() {
+	podline_victims=$(podline_tree "$1")
+	kill -s TERM $podline_victims 2>/dev/null
+	(
+		trap - TERM
+		sleep "$podline_stop_limit"
+		kill -s KILL $podline_victims
+	) </dev/null >/dev/null 2>&1 &
+	podline_killer=$!
+}
+
+podline_start_timer() {
+	(
+		# A timer that is taken back takes its sleep with it.
+		trap 'kill "$podline_sleep"; exit 0' TERM
+		sleep "$1" &
+		podline_sleep=$!
+		# Only a sleep that has ended by itself means that the time is up.
+		wait "$podline_sleep" && kill -s USR1 "$podline_self"
+	) </dev/null >/dev/null 2>&1 &
+	podline_timer=$!
+}
+
+podline_stop_timer() {
+	[ -n "$podline_timer" ] && kill "$podline_timer" 2>/dev/null
+	podline_timer=
+}
+
+# The pod is being deleted: stop the script. An after_script that runs may go on for a while.
+podline_on_term() {
+	podline_interrupted=yes
+	podline_status=canceled
+	case $podline_phase in
+	waiting) exit 143 ;;
+	script) podline_stop "$podline_child" ;;
+	after_script)
+		podline_stop_timer
+		podline_start_timer "$podline_cancel_limit"
+		;;
+	esac
+}
+
+podline_on_time_limit() {
+	podline_interrupted=yes
+	case $podline_phase in
+	script)
+		[ "$podline_status" = canceled ] || podline_status=timeout
+		podline_stop "$podline_child"
+		;;
+	after_script)
+		podline_ended=timeout
+		podline_stop "$podline_child"
+		;;
+	esac
+}
+
+# Runs a script ($1) in a shell of its own for at most $2 seconds; its exit code is in podline_code.
+# Only that shell is waited for, not what it leaves running in the background.
+podline_run() {
+	# A script that ran out of time has failed.
+	CI_JOB_STATUS=${3:-failed} "$podline_shell" "$podline_folder/$1" </dev/null &
+	podline_child=$!
+	podline_phase=$1
+	# A TERM may have come before there was something to stop.
+	[ "$1 $podline_status" = "script canceled" ] && podline_stop "$podline_child"
+	podline_start_timer "$2"
+	podline_interrupted=yes
+	# A signal ends wait before the shell has ended.
+	while [ -n "$podline_interrupted" ]; do
+		podline_interrupted=
+		wait "$podline_child"
+		podline_code=$?
+	done
+	podline_phase=between
+	podline_stop_timer
+}
+
+podline_field() {
+	while read -r podline_key podline_value; do
+		[ "$podline_key" = "$2" ] && echo "$podline_value"
+	done 2>/dev/null <"$1"
+}
+
+# cgroup v2 has the container's files at the top, v1 below `memory`.
+podline_memory() {
+	podline_ooms=
+	podline_peak=
+	if [ -r "$podline_cgroup/memory.events" ]; then
+		podline_ooms=$(podline_field "$podline_cgroup/memory.events" oom_kill)
+		[ -r "$podline_cgroup/memory.peak" ] && read -r podline_peak <"$podline_cgroup/memory.peak"
+	elif [ -r "$podline_cgroup/memory/memory.oom_control" ]; then
+		podline_ooms=$(podline_field "$podline_cgroup/memory/memory.oom_control" oom_kill)
+		read -r podline_peak <"$podline_cgroup/memory/memory.max_usage_in_bytes"
+	fi
+}
+
+# $1 exit code of the script, $2 that of after_script
+podline_finish() {
+	podline_memory
+	podline_result="end status=$podline_status code=$1 after=$2 oom=${podline_ooms:-0} peak=${podline_peak:-0}"
+	podline_mark "$podline_result"
+	{ printf '%s\n' "$podline_result" >"$podline_message"; } 2>/dev/null
+	exit "$1"
+}
+
+# Kubernetes turns two dollar signs in a command into one; whoever puts this text there doubles them.
+podline_self=$$
+trap podline_on_term TERM
+trap podline_on_time_limit USR1
+
+until [ -e "$podline_folder/ready" ]; do
+	sleep 0.05 2>/dev/null || sleep 1
+done
+podline_phase=between
+podline_settings
+podline_find_shell
+
+podline_mark script
+podline_run script "$podline_script_limit" running
+podline_script_code=$podline_code
+[ "$podline_status" = success ] && [ "$podline_script_code" -ne 0 ] && podline_status=failed
+
+podline_after=0
+# GitLab runs no after_script once the job's time is up, but one when only the script's is.
+[ "$podline_status" = timeout ] && [ "$podline_on_timeout" = end ] && podline_finish "$podline_script_code" 0
+if [ -e "$podline_folder/after_script" ]; then
+	podline_mark "after_script code=$podline_script_code"
+	[ "$podline_status" = canceled ] && podline_after_limit=$podline_cancel_limit
+	podline_run after_script "$podline_after_limit" "${podline_status%timeout}"
+	podline_after=${podline_ended:-$podline_code}
+fi
+podline_finish "$podline_script_code" "$podline_after"
