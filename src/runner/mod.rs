@@ -4,6 +4,7 @@ pub mod build;
 pub mod concurrency;
 pub mod script;
 pub mod settings;
+pub mod trace;
 
 #[cfg(test)]
 mod fixture;
