@@ -4,6 +4,8 @@ pub mod build;
 pub mod concurrency;
 pub mod script;
 pub mod settings;
+pub mod sources;
+mod tarball;
 pub mod trace;
 
 #[cfg(test)]

@@ -376,7 +376,7 @@ fn files_of_a_job_are_open_to_every_user() {
 #[test]
 fn the_helper_goes_at_once_on_term() {
     for shell in shells() {
-        let text = format!("echo up; {HELPER}");
+        let text = HELPER.replace("&\n", "&\n\techo up\n");
         let mut child = Command::new(shell[0])
             .args(&shell[1..])
             .args(["-c", &text])

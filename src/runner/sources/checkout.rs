@@ -1,0 +1,134 @@
+//! The `.git` of a checkout: shallow, HEAD detached, fetched from the user's own repository.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::{Child, Stdio},
+};
+
+use super::Checkout;
+use crate::git::{Git, GitError};
+
+/// A folder with a `.git` that commits are being fetched into.
+pub(super) struct Fetching {
+    folder: tempfile::TempDir,
+    child: Child,
+    command: String,
+}
+
+/// A folder with a complete `.git`.
+pub(super) struct GitFolder {
+    folder: tempfile::TempDir,
+    git: Git,
+}
+
+impl GitFolder {
+    /// Starts the fetch. The folder is written by hand, as `git init` would: that saves a process.
+    pub(super) fn start(from: &Git, checkout: &Checkout) -> Result<Fetching, GitError> {
+        let folder = tempfile::tempdir().map_err(failed)?;
+        init(&folder.path().join(".git"), checkout).map_err(failed)?;
+        let refspec = format!("+{}:{}", checkout.commit, checkout.reference);
+        let source = fs::canonicalize(from.folder()).map_err(failed)?;
+        let mut words: Vec<String> = FETCH.iter().map(|word| (*word).to_owned()).collect();
+        words.extend(checkout.depth.map(|depth| format!("--depth={depth}")));
+        words.extend([source.to_string_lossy().into_owned(), refspec]);
+        let child = Git::at(folder.path())
+            .command(&words)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(GitError::Missing)?;
+        Ok(Fetching { folder, child, command: words.join(" ") })
+    }
+
+    /// Git at work in the folder.
+    pub(super) fn git(&self) -> &Git {
+        &self.git
+    }
+
+    /// Writes an index of the commit, and no files.
+    pub(super) fn read_index(&self) -> Result<(), GitError> {
+        self.git.run(&["read-tree", "HEAD"]).map(drop)
+    }
+
+    /// Writes the files of the commit.
+    pub(super) fn check_out(&self) -> Result<(), GitError> {
+        self.git.run(&["reset", "--hard", "--quiet"]).map(drop)
+    }
+
+    /// The files of `.git`, sorted, relative to it, without those that tell of this fetch: when it was
+    /// and from where.
+    pub(super) fn files(&self) -> io::Result<Vec<(String, PathBuf)>> {
+        let mut files = Vec::new();
+        collect(&self.folder.path().join(".git"), "", &mut files)?;
+        files.retain(|(name, _)| !name.starts_with("logs/") && name != "FETCH_HEAD");
+        files.sort();
+        Ok(files)
+    }
+}
+
+impl Fetching {
+    /// Waits for the end of the fetch.
+    pub(super) fn finish(self) -> Result<GitFolder, GitError> {
+        let output = self.child.wait_with_output().map_err(GitError::Missing)?;
+        if !output.status.success() {
+            let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return Err(GitError::Failed { command: self.command, message });
+        }
+        let git = Git::at(self.folder.path());
+        Ok(GitFolder { folder: self.folder, git })
+    }
+}
+
+/// One pack rather than loose objects, no work in the background, the protocol that gives any commit.
+const FETCH: [&str; 14] = [
+    "-c",
+    "protocol.version=2",
+    "-c",
+    "fetch.unpackLimit=1",
+    "-c",
+    "gc.auto=0",
+    "-c",
+    "maintenance.auto=false",
+    "-c",
+    "fetch.writeCommitGraph=false",
+    "fetch",
+    "--quiet",
+    "--no-tags",
+    "--no-recurse-submodules",
+];
+
+fn init(folder: &Path, checkout: &Checkout) -> io::Result<()> {
+    fs::create_dir_all(folder.join("objects"))?;
+    fs::create_dir_all(folder.join("refs"))?;
+    fs::write(folder.join("HEAD"), format!("{}\n", checkout.commit))?;
+    // A commit of 64 digits is one of a SHA-256 repository.
+    let (version, extensions) = match checkout.commit.len() {
+        64 => (1, "[extensions]\n\tobjectformat = sha256\n"),
+        _ => (0, ""),
+    };
+    let url = checkout.remote_url.replace('\\', "\\\\").replace('"', "\\\"");
+    let config = format!(
+        "[core]\n\trepositoryformatversion = {version}\n\tfilemode = true\n\tbare = false\n\
+         \tlogallrefupdates = true\n{extensions}\
+         [remote \"origin\"]\n\turl = \"{url}\"\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n"
+    );
+    fs::write(folder.join("config"), config)
+}
+
+fn collect(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.file_type()?.is_dir() {
+            collect(&entry.path(), &format!("{name}/"), files)?;
+        } else {
+            files.push((name, entry.path()));
+        }
+    }
+    Ok(())
+}
+
+fn failed(error: io::Error) -> GitError {
+    GitError::Failed { command: "init".to_owned(), message: error.to_string() }
+}

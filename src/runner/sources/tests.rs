@@ -1,0 +1,146 @@
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+
+use super::*;
+
+struct Repository {
+    folder: tempfile::TempDir,
+    git: Git,
+}
+
+impl Repository {
+    /// `kept`, `changed`, `deleted`, `run.sh` and a link, committed; then changed.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let git = Git::at(folder.path());
+        let repository = Self { folder, git };
+        repository.git(&["init", "-q", "-b", "main"]);
+        repository.git(&["config", "user.name", "Somebody"]);
+        repository.git(&["config", "user.email", "somebody@example.com"]);
+        for name in ["kept", "changed", "deleted", "run.sh", "folder/deep"] {
+            repository.write(name, name);
+        }
+        repository.write(".gitignore", "ignored\n");
+        let script = repository.folder.path().join("run.sh");
+        fs::set_permissions(script, fs::Permissions::from_mode(0o700)).expect("a mode");
+        std::os::unix::fs::symlink("kept", repository.folder.path().join("link")).expect("a link");
+        repository.git(&["add", "-A"]);
+        repository.git(&["commit", "-q", "-m", "first"]);
+        repository.write("changed", "other");
+        repository.write("new", "new");
+        repository.write("ignored", "ignored");
+        fs::remove_file(repository.folder.path().join("deleted")).expect("a file");
+        repository
+    }
+
+    fn git(&self, words: &[&str]) -> String {
+        self.git.run(words).expect("git")
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+
+    fn pack(&self, choice: SourceChoice, into: &Path) -> Sources {
+        let checkout = Checkout {
+            commit: self.git(&["rev-parse", "HEAD"]),
+            reference: "refs/remotes/origin/main".to_owned(),
+            remote_url: "https://gitlab.com/group/project.git".to_owned(),
+            depth: Some(DEPTH),
+            project_dir: "/builds/group/project".to_owned(),
+            time: 1_700_000_000,
+        };
+        pack(&self.git, choice, &checkout, into).expect("sources")
+    }
+}
+
+/// Packs and unpacks, as a helper container would.
+fn unpacked(repository: &Repository, choice: SourceChoice) -> (tempfile::TempDir, Git, Sources) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tar = folder.path().join("sources.tar");
+    let sources = repository.pack(choice, &tar);
+    let done = Command::new("tar").arg("-xpf").arg(&tar).arg("-C").arg(folder.path()).output();
+    assert!(done.expect("tar").status.success());
+    let git = Git::at(folder.path().join("builds/group/project"));
+    (folder, git, sources)
+}
+
+#[test]
+fn the_working_tree_comes_with_what_is_not_committed() {
+    let (_folder, git, sources) = unpacked(&Repository::new(), SourceChoice::WorkingTree);
+    let names: Vec<&str> = sources.files.iter().map(String::as_str).collect();
+    assert_eq!(names, [".gitignore", "changed", "folder/deep", "kept", "link", "new", "run.sh"]);
+    assert_eq!(git.run(&["status", "--short"]).expect("git"), " M changed\n D deleted\n?? new");
+}
+
+#[test]
+fn the_commit_comes_without_what_is_not_committed() {
+    let (_folder, git, sources) = unpacked(&Repository::new(), SourceChoice::Head);
+    assert!(sources.files.contains("deleted") && !sources.files.contains("new"));
+    assert_eq!(git.run(&["status", "--short"]).expect("git"), "");
+}
+
+#[test]
+fn it_is_a_checkout_as_the_runner_leaves_it() {
+    let repository = Repository::new();
+    for number in 0..30 {
+        repository.git(&["commit", "-q", "--allow-empty", "-m", &number.to_string()]);
+    }
+    let (_folder, git, _) = unpacked(&repository, SourceChoice::WorkingTree);
+    let ask = |words: &[&str]| git.run(words).expect("git");
+    assert_eq!(ask(&["rev-parse", "HEAD"]), repository.git(&["rev-parse", "HEAD"]));
+    assert_eq!(ask(&["rev-parse", "--abbrev-ref", "HEAD"]), "HEAD", "detached");
+    assert_eq!(ask(&["rev-parse", "origin/main"]), repository.git(&["rev-parse", "HEAD"]));
+    assert_eq!(ask(&["remote", "get-url", "origin"]), "https://gitlab.com/group/project.git");
+    assert_eq!(ask(&["rev-list", "--count", "HEAD"]), "20");
+    assert_eq!(ask(&["fsck"]), "");
+    let mode = |name: &str| {
+        let found = fs::symlink_metadata(git.folder().join(name)).expect("a file");
+        found.permissions().mode() & 0o777
+    };
+    assert_eq!((mode("kept"), mode("run.sh"), mode("folder")), (0o666, 0o777, 0o777));
+    assert_eq!(fs::read_link(git.folder().join("link")).expect("a link"), Path::new("kept"));
+}
+
+#[test]
+fn the_archive_has_no_end_and_is_the_same_each_time() {
+    let repository = Repository::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (first, second) = (folder.path().join("1"), folder.path().join("2"));
+    repository.pack(SourceChoice::WorkingTree, &first);
+    repository.pack(SourceChoice::WorkingTree, &second);
+    let first = fs::read(first).expect("an archive");
+    assert_eq!(first, fs::read(second).expect("an archive"));
+    assert!(first.ends_with(&[0]) && first.len() % 512 == 0);
+    assert!(first[first.len() - 512..] != [0; 512], "another archive can follow");
+}
+
+#[test]
+fn a_submodule_is_an_empty_folder() {
+    let repository = Repository::new();
+    let inner = Repository::new();
+    let url = inner.folder.path().to_string_lossy().into_owned();
+    repository.git(&["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", &url, "inner"]);
+    repository.git(&["commit", "-q", "-m", "submodule"]);
+    let (_folder, git, sources) = unpacked(&repository, SourceChoice::WorkingTree);
+    assert_eq!(sources.submodules, ["inner"]);
+    assert_eq!(fs::read_dir(git.folder().join("inner")).expect("a folder").count(), 0);
+}
+
+#[test]
+fn a_commit_that_is_not_there_is_an_error_that_says_so() {
+    let repository = Repository::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let checkout = Checkout {
+        commit: "0123456789012345678901234567890123456789".to_owned(),
+        reference: "refs/remotes/origin/main".to_owned(),
+        remote_url: String::new(),
+        depth: None,
+        project_dir: "/builds/group/project".to_owned(),
+        time: 0,
+    };
+    let error = pack(&repository.git, SourceChoice::WorkingTree, &checkout, &folder.path().join("tar"));
+    let message = error.expect_err("there is none").to_string();
+    assert!(message.contains("not our ref"), "{message}");
+}
