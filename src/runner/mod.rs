@@ -1,5 +1,6 @@
 //! A job of the pipeline as a pod: settings, spec, script, sources, artifacts, trace, result.
 
+pub mod archive;
 pub mod build;
 pub mod concurrency;
 pub mod script;

@@ -1,0 +1,178 @@
+//! What is carried into a job's pod: one tar archive, streamed from the files that it is made of.
+//!
+//! ```text
+//! sources ─ caches ─ artifacts of earlier jobs ─ scripts and file variables ─ ready mark
+//! ```
+
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use tokio::io::{AsyncRead, ReadBuf};
+
+use super::{
+    Build, script,
+    script::generate,
+    tarball::{END, Tarball},
+};
+use crate::engine::Archive;
+
+/// Joins archives that have no end, in this order, and lets [`scripts`] end them.
+pub fn join(layers: impl IntoIterator<Item = PathBuf>, scripts: Vec<u8>) -> Archive {
+    let mut pieces: VecDeque<Piece> = layers.into_iter().map(Piece::Path).collect();
+    pieces.push_back(Piece::Bytes(io::Cursor::new(scripts)));
+    Box::new(Joined { pieces })
+}
+
+/// The last part of a job's archive: an empty project folder where there are no sources, the files of
+/// file variables, the scripts, the supervisor's settings, and, as the very last, the mark that all of
+/// that is in place.
+///
+/// # Errors
+/// When a variable's name is no name for a file.
+pub fn scripts(build: &Build, nonce: &str, time: u64) -> io::Result<Vec<u8>> {
+    let mut tarball = Tarball::new(Vec::new(), time);
+    tarball.folder(&build.project_dir)?;
+    let temporary = generate::temporary_folder(build);
+    for (name, content) in generate::files(build) {
+        tarball.text(&format!("{temporary}/{name}"), content.as_bytes())?;
+    }
+    let folder = script::folder(build);
+    tarball.text(&format!("{folder}/script"), generate::script(build).as_bytes())?;
+    if let Some(text) = generate::after_script(build) {
+        tarball.text(&format!("{folder}/after_script"), text.as_bytes())?;
+    }
+    let settings = script::settings(nonce, build);
+    tarball.text(&format!("{folder}/{}", script::SETTINGS), settings.as_bytes())?;
+    tarball.text(&format!("{folder}/{}", script::READY), b"")?;
+    let mut bytes = tarball.finish()?;
+    bytes.extend_from_slice(&END);
+    Ok(bytes)
+}
+
+/// Whether a job gets sources at all: `GIT_STRATEGY` of `none` or `empty` leaves its folder empty.
+pub fn wants_sources(build: &Build) -> bool {
+    let strategy = build.variables.iter().rev().find(|variable| variable.key == "GIT_STRATEGY");
+    !strategy.is_some_and(|variable| matches!(variable.value.as_str(), "none" | "empty"))
+}
+
+enum Piece {
+    Path(PathBuf),
+    Open(PathBuf, tokio::fs::File),
+    Bytes(io::Cursor<Vec<u8>>),
+}
+
+/// Reads one piece after the other.
+struct Joined {
+    pieces: VecDeque<Piece>,
+}
+
+impl AsyncRead for Joined {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        while let Some(piece) = self.pieces.front_mut() {
+            match piece {
+                Piece::Path(path) => {
+                    let path = std::mem::take(path);
+                    let file = File::open(&path).map_err(|error| named(&path, &error))?;
+                    *piece = Piece::Open(path, tokio::fs::File::from_std(file));
+                    continue;
+                }
+                Piece::Open(path, file) => {
+                    ready!(Pin::new(file).poll_read(context, buffer)).map_err(|error| named(path, &error))?
+                }
+                Piece::Bytes(bytes) => ready!(Pin::new(bytes).poll_read(context, buffer))?,
+            }
+            if buffer.filled().len() > before || buffer.remaining() == 0 {
+                break;
+            }
+            self.pieces.pop_front();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("`{}`: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+    use crate::runner::fixture::a_build;
+
+    async fn names(mut archive: Archive) -> Vec<String> {
+        let mut bytes = Vec::new();
+        archive.read_to_end(&mut bytes).await.expect("an archive");
+        let mut archive = tar::Archive::new(bytes.as_slice());
+        let entries = archive.entries().expect("entries");
+        entries.map(|entry| entry.expect("an entry").path().expect("a path").display().to_string()).collect()
+    }
+
+    fn layer(folder: &Path, name: &str) -> PathBuf {
+        let path = folder.join(name);
+        let mut tarball = Tarball::create(&path, 0).expect("an archive");
+        tarball.text(name, &[b'x'; 100_000]).expect("an entry");
+        tarball.finish().expect("an archive");
+        path
+    }
+
+    #[tokio::test]
+    async fn the_ready_mark_comes_last() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let layers = [layer(folder.path(), "sources"), layer(folder.path(), "artifacts")];
+        let mut build = a_build(&["true"]);
+        build.after_script = vec!["true".to_owned()];
+        let archive = join(layers, scripts(&build, "nonce", 0).expect("scripts"));
+        assert_eq!(
+            names(archive).await,
+            [
+                "sources",
+                "artifacts",
+                "builds/",
+                "builds/group/",
+                "builds/group/project/",
+                "builds/group/project.tmp/",
+                "builds/group/project.tmp/gitlab_runner_env",
+                "scripts-42-7/",
+                "scripts-42-7/script",
+                "scripts-42-7/after_script",
+                "scripts-42-7/job",
+                "scripts-42-7/ready",
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_layer_that_is_gone_is_an_error_and_no_short_archive() {
+        let mut archive = join([PathBuf::from("/nowhere/sources.tar")], Vec::new());
+        let error = archive.read_to_end(&mut Vec::new()).await.expect_err("it is gone");
+        assert!(error.to_string().contains("/nowhere/sources.tar"), "{error}");
+    }
+
+    #[test]
+    fn a_git_strategy_may_want_no_sources() {
+        for (strategy, wants) in [("fetch", true), ("clone", true), ("none", false), ("empty", false)] {
+            let mut build = a_build(&[]);
+            build.variables = vec![crate::runner::build::BuildVariable {
+                key: "GIT_STRATEGY".to_owned(),
+                value: strategy.to_owned(),
+                masked: false,
+                file: false,
+            }];
+            assert_eq!(wants_sources(&build), wants, "{strategy}");
+        }
+        assert!(wants_sources(&a_build(&[])));
+    }
+}
