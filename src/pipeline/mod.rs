@@ -11,6 +11,10 @@ pub use context::{Context, Event, Repository};
 pub use job::{Job, JobId};
 
 use crate::config::Spanned;
+pub use crate::config::keyword::{
+    job::{AllowFailure, Retry},
+    rules::When,
+};
 
 /// A pipeline as GitLab would create it.
 #[derive(Debug, Clone)]
