@@ -19,6 +19,8 @@ pub use state::Scheduler;
 pub use status::Status;
 
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod invariants;
 #[cfg(test)]
 mod tests;
