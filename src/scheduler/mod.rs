@@ -6,6 +6,7 @@
 
 mod composite;
 mod control;
+pub mod critical_path;
 pub mod graph;
 pub mod protocol;
 mod reason;
@@ -13,6 +14,7 @@ mod retry;
 mod state;
 pub mod status;
 
+pub use critical_path::{CriticalPath, critical_path};
 pub use graph::{Graph, Task};
 pub use protocol::{Action, Delays, Deploy, End, Input, Options};
 pub use state::Scheduler;
