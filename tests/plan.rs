@@ -1,0 +1,63 @@
+//! `podline plan`, `config` and `pod`: what would run, and as what.
+
+use crate::support::Project;
+
+#[test]
+fn the_plan_of_a_project_with_three_stages() {
+    insta::assert_snapshot!(Project::fixture("hello").podline(&["plan"]).run().expect(0));
+}
+
+#[test]
+fn held_jobs_are_named_with_what_they_would_do() {
+    insta::assert_snapshot!(Project::fixture("held").podline(&["plan"]).run().expect(0));
+}
+
+#[test]
+fn the_plan_for_programs_has_the_documented_shape() {
+    let seen = Project::fixture("hello").podline(&["plan", "--format", "json"]).run().expect(0);
+    insta::assert_snapshot!(seen.stdout);
+}
+
+#[test]
+fn left_out_jobs_say_why() {
+    let project = Project::with(
+        "image: busybox:1.36
+on-tags: { script: [true], only: [tags] }
+never: { script: [true], rules: [{ if: $CI_COMMIT_TAG }] }
+always: { script: [true] }
+",
+    );
+    insta::assert_snapshot!(project.podline(&["plan"]).run().expect(0));
+}
+
+#[test]
+fn a_job_without_an_image_is_told_where_to_name_one() {
+    let project = Project::with("build: { script: make }\n");
+    insta::assert_snapshot!(project.podline(&["pod", "build"]).run().expect(2));
+}
+
+#[test]
+fn the_effective_configuration_plans_to_the_same_pipeline() {
+    let project = Project::fixture("artifacts");
+    let plan = |project: &Project| project.podline(&["plan", "--format", "json"]).run().expect(0).stdout;
+    let before = plan(&project);
+    let effective = project.podline(&["config"]).run().expect(0).stdout;
+    project.write(".gitlab-ci.yml", &effective);
+    let again = project.podline(&["config"]).run().expect(0).stdout;
+    assert_eq!(effective, again, "`podline config` is a fixed point");
+    assert_eq!(before, plan(&project));
+}
+
+#[test]
+fn every_container_of_a_pod_has_the_limits_of_the_runner() {
+    let seen = Project::fixture("hello").podline(&["pod", "build:words"]).run().expect(0);
+    let pod: serde_json::Value = serde_yaml::from_str(&seen.stdout).expect("stdout is YAML");
+    let limits: Vec<_> = pod["spec"]["containers"]
+        .as_array()
+        .expect("a pod has containers")
+        .iter()
+        .map(|container| (container["name"].as_str(), &container["resources"]["limits"]))
+        .map(|(name, limits)| format!("{} {limits}", name.unwrap_or_default()))
+        .collect();
+    assert_eq!(limits, [r#"build {"cpu":"1","memory":"1Gi"}"#, r#"helper {"cpu":"500m","memory":"100Mi"}"#]);
+}
