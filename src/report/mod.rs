@@ -1,5 +1,6 @@
 //! What people and programs see of a run: diagnostics and events in, text out.
 
+pub mod diagnostics;
 pub mod error;
 pub mod table;
 pub mod text;
