@@ -155,6 +155,7 @@ pub struct Finished {
     /// The last lines of its trace, for a failed job.
     pub tail: Vec<String>,
     /// Path of the whole trace.
+    #[serde(serialize_with = "display")]
     pub trace: std::path::PathBuf,
     /// How many files its artifacts have.
     pub artifacts: usize,
@@ -209,4 +210,9 @@ impl FailureReason {
 /// Durations go out as seconds with milliseconds.
 fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
+}
+
+/// A path goes out as it is shown: JSON has no place for bytes that are not UTF-8.
+fn display<S: serde::Serializer>(path: &std::path::Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }

@@ -1,10 +1,35 @@
 //! What people and programs see of a run: diagnostics and events in, text out.
+//!
+//! ```text
+//! Event ─► Model ─┬─ frame ─► live      a terminal that moves
+//!    │            └─ summary            the table at the end
+//!    ├─► plain                          one line per event
+//!    └─► json                           one object per line
+//! ```
+//!
+//! Everything that makes text is a pure function of plain values, a [`Theme`] and a width. Only
+//! [`Printer`] writes, and only [`follow`] waits.
 
 pub mod diagnostics;
 pub mod error;
+mod failure;
+pub mod follow;
+pub mod frame;
+pub mod json;
+mod live;
+pub mod model;
+pub mod plain;
+pub mod printer;
+mod screen;
 pub mod table;
 pub mod text;
 pub mod theme;
 
+#[cfg(test)]
+mod script;
+
 pub use error::Problem;
+pub use follow::follow;
+pub use model::Model;
+pub use printer::{Printer, Surroundings};
 pub use theme::Theme;

@@ -1,0 +1,124 @@
+//! Takes the events of a run and shows them the way the [`Printer`] says.
+
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+
+use super::model::Model;
+use super::printer::{Printer, View};
+use super::{json, live, plain};
+use crate::event::Event;
+
+/// How many events are taken at once.
+const BATCH: usize = 1024;
+
+/// Shows events until the last sender is gone, and gives what became of the run. It waits for nothing
+/// else, so it ends by itself when the run does.
+pub async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>) -> Model {
+    let view = printer.view();
+    if view == View::Live {
+        return live::follow(printer, events).await;
+    }
+    let (started, theme) = (Instant::now(), printer.theme());
+    let (mut model, mut batch) = (Model::default(), Vec::new());
+    while events.recv_many(&mut batch, BATCH).await > 0 {
+        let mut text = String::new();
+        for event in batch.drain(..) {
+            model.apply(&event, started.elapsed());
+            if view == View::Json {
+                text.push_str(&json::line(&event));
+            } else {
+                plain::lines(&event, &model, &theme).iter().for_each(|line| text = format!("{text}{line}\n"));
+            }
+        }
+        write(printer, view, &text);
+    }
+    model
+}
+
+fn write(printer: &Printer, view: View, text: &str) {
+    match view {
+        _ if text.is_empty() => {}
+        // A run goes on when nobody can be told of it; its traces are kept.
+        View::Json => drop(printer.data(text)),
+        View::Plain | View::Live => printer.say(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::report::printer::{Color, Surroundings};
+    use crate::report::script;
+
+    /// What was written, shared with the test.
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("nothing panics while it writes").write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Paper {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().expect("nothing panics while it writes").clone()).expect("UTF-8")
+        }
+    }
+
+    /// What a run leaves on stdout and on stderr, and what it came to.
+    async fn shown(view: View) -> (String, String, Model) {
+        let surroundings = Surroundings {
+            color: Color::Never,
+            view: Some(view),
+            no_color: false,
+            term: Some("xterm".into()),
+            ci: false,
+            unicode: true,
+            stdout_is_terminal: false,
+            stderr_is_terminal: true,
+            columns: Some(80),
+        };
+        let (stdout, stderr) = (Paper::default(), Paper::default());
+        let printer = Printer::with(&surroundings, Box::new(stdout.clone()), Box::new(stderr.clone()));
+        let (sender, receiver) = mpsc::channel(4);
+        let send = async move {
+            for (_, event) in script::mixed() {
+                sender.send(event).await.expect("the view takes events to the end");
+            }
+        };
+        let ((), model) = tokio::join!(send, follow(&printer, receiver));
+        (stdout.text(), stderr.text(), model)
+    }
+
+    #[tokio::test]
+    async fn json_is_data_and_the_rest_is_not() {
+        let (stdout, stderr, model) = shown(View::Json).await;
+        assert_eq!(stderr, "");
+        assert!(stdout.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+        assert_eq!(stdout.lines().count(), script::mixed().len());
+        assert!(model.end.is_some());
+
+        let (stdout, stderr, _) = shown(View::Plain).await;
+        assert_eq!(stdout, "");
+        assert!(stderr.contains("[compile] success"));
+        assert!(!stderr.contains('\u{1b}'));
+    }
+
+    #[tokio::test]
+    async fn the_live_view_leaves_failures_and_the_cursor() {
+        let (stdout, stderr, _) = shown(View::Live).await;
+        assert_eq!(stdout, "");
+        assert!(stderr.starts_with("\u{1b}[?25l") && stderr.ends_with("\u{1b}[?25h"));
+        assert!(stderr.contains("✖ e2e failed after 34s"));
+        let after = stderr.rsplit("\u{1b}[J").next().expect("a split has a last part");
+        assert!(!after.contains(" done"), "the view is taken away at the end: {after:?}");
+    }
+}

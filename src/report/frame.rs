@@ -1,0 +1,349 @@
+//! What the live view shows at a moment: a pure function from the model to lines.
+//!
+//! A stage that is over or has not begun is one line, one that runs is a line and its jobs. When that is
+//! more than the terminal has, the view says less, step by step, until it fits.
+
+use std::time::Duration;
+
+use super::model::{Counts, Job, Model, Stage};
+use super::text;
+use super::theme::{Label, Look, Theme};
+use crate::event::{Phase, Status};
+
+/// A stage of at most this many jobs lists those that are done while it runs.
+const SMALL: usize = 12;
+/// A larger one lists this many of them, the latest.
+const LATEST: usize = 3;
+/// At most this many setup steps are listed.
+const SETUPS: usize = 4;
+
+/// How much is shown.
+#[derive(Debug, Clone, Copy)]
+struct Detail {
+    /// How many done jobs of a large stage.
+    done: usize,
+    /// How many done jobs of a small one.
+    done_small: usize,
+    /// How many running jobs over all stages.
+    running: usize,
+    /// Whether waiting jobs have a line.
+    waiting: bool,
+    /// Whether stages that do not run have lines of their own.
+    stages: bool,
+    /// Whether empty lines set the view and its totals apart.
+    air: bool,
+}
+
+const FULL: Detail =
+    Detail { done: LATEST, done_small: SMALL, running: usize::MAX, waiting: true, stages: true, air: true };
+
+/// The lines of the view: none wider than `width`, fewer than `height`, so that the cursor has its line.
+pub fn frame(model: &Model, theme: &Theme, width: usize, height: usize, now: Duration) -> Vec<String> {
+    let room = height.saturating_sub(1).max(1);
+    let view = View::new(model, theme, width, now);
+    let less = [
+        FULL,
+        Detail { done_small: LATEST, ..FULL },
+        Detail { done_small: 0, done: 0, air: false, ..FULL },
+        Detail { done_small: 0, done: 0, air: false, waiting: false, ..FULL },
+        Detail { done_small: 0, done: 0, air: false, waiting: false, stages: false, ..FULL },
+    ];
+    let smallest = less[less.len() - 1];
+    let fewer = (0..model.counts().running).rev().map(|running| Detail { running, ..smallest });
+    let mut lines = Vec::new();
+    for detail in less.into_iter().chain(fewer) {
+        lines = view.lines(detail);
+        if lines.len() <= room {
+            return lines;
+        }
+    }
+    lines.split_off(lines.len() - room)
+}
+
+struct View<'v> {
+    model: &'v Model,
+    theme: &'v Theme,
+    width: usize,
+    /// Columns of the names, with the indent of jobs.
+    names: usize,
+    now: Duration,
+}
+
+impl<'v> View<'v> {
+    fn new(model: &'v Model, theme: &'v Theme, width: usize, now: Duration) -> Self {
+        let stages = model.stages.iter().map(|stage| text::width(&stage.name));
+        let longest = stages.max().unwrap_or(0).max(model.longest_name + 2);
+        Self { model, theme, width, names: longest.min(width * 2 / 5).min(48), now }
+    }
+
+    fn lines(&self, detail: Detail) -> Vec<String> {
+        let mut lines = if detail.air { vec![String::new()] } else { Vec::new() };
+        lines.extend(self.setup());
+        let mut running = detail.running;
+        let mut folded = Folded::default();
+        for stage in &self.model.stages {
+            let counts = Counts::of(self.model.jobs_of(stage));
+            if counts.look() == Look::Running {
+                lines.push(self.stage(stage, &counts));
+                lines.extend(self.jobs(stage, &counts, detail, &mut running));
+            } else if detail.stages {
+                lines.push(self.stage(stage, &counts));
+            } else {
+                folded.add(&counts);
+            }
+        }
+        lines.extend(
+            folded
+                .line()
+                .map(|line| self.theme.paint(Label::Muted, text::cut(&line, self.width, self.theme))),
+        );
+        if detail.air && !self.model.jobs.is_empty() {
+            lines.push(String::new());
+        }
+        lines.extend(self.totals());
+        lines
+    }
+
+    fn setup(&self) -> Vec<String> {
+        let steps: Vec<_> = self.model.setup.iter().filter(|setup| setup.took.is_none()).collect();
+        let line = |setup: &&super::model::Setup| {
+            let time = text::elapsed(self.now.saturating_sub(setup.started));
+            let room = self.width.saturating_sub(text::width(&time) + 4);
+            let step = text::cut(&setup.step, room, self.theme);
+            format!("{} {step}  {}", self.spinner(), self.theme.paint(Label::Muted, time))
+        };
+        let mut lines: Vec<_> = steps.iter().take(SETUPS).map(line).collect();
+        if steps.len() > SETUPS {
+            let more = format!("  {} {} more", self.theme.ellipsis(), steps.len() - SETUPS);
+            lines.push(self.theme.paint(Label::Muted, more));
+        }
+        lines
+    }
+
+    fn stage(&self, stage: &Stage, counts: &Counts) -> String {
+        let look = counts.look();
+        let time = match (look, stage.started, stage.ended) {
+            (Look::Running, Some(started), _) => Some(text::elapsed(self.now.saturating_sub(started))),
+            (_, Some(started), Some(ended)) => Some(text::took(ended.saturating_sub(started))),
+            _ => None,
+        };
+        let mark = if counts.running > 0 { self.theme.mark(Look::Running) } else { self.theme.mark(look) };
+        let label = if look == Look::Waiting { Label::Muted } else { Label::Strong };
+        self.row(
+            "",
+            &mark,
+            (label, &text::bare(&stage.name)),
+            time,
+            &[(Label::Muted, self.stage_detail(stage, counts, look))],
+        )
+    }
+
+    fn stage_detail(&self, stage: &Stage, counts: &Counts, look: Look) -> String {
+        if look == Look::Running {
+            return format!("{} of {} done", counts.done(), counts.total);
+        }
+        if counts.success == counts.total || counts.waiting == counts.total {
+            let names: Vec<_> = self.model.jobs_of(stage).map(|job| job.name.as_str()).collect();
+            let names = names.join(", ");
+            let jobs = text::count(counts.total, "job");
+            return if counts.total <= SMALL && text::width(&names) <= self.detail_room() {
+                names
+            } else {
+                jobs
+            };
+        }
+        let good = (counts.success > 0).then(|| format!("{} succeeded", counts.success));
+        let others = counts.unusual().into_iter().map(|(_, words)| words);
+        good.into_iter().chain(others).collect::<Vec<_>>().join(", ")
+    }
+
+    fn jobs(&self, stage: &Stage, counts: &Counts, detail: Detail, running: &mut usize) -> Vec<String> {
+        let jobs = self.model.jobs_of(stage);
+        let most = if counts.total <= SMALL { detail.done_small } else { detail.done };
+        let since = latest(jobs.clone(), most);
+        let (mut lines, mut hidden) = (Vec::new(), 0);
+        for job in jobs.clone() {
+            match job.look() {
+                Look::Running if *running > 0 => {
+                    *running -= 1;
+                    lines.push(self.running(job));
+                }
+                Look::Running => hidden += 1,
+                Look::Waiting => {}
+                _ if counts.total <= most
+                    || job.ended.is_some_and(|ended| Some(ended) >= since && most > 0) =>
+                {
+                    lines.push(self.done(job));
+                }
+                _ => {}
+            }
+        }
+        if hidden > 0 {
+            lines.push(self.aside(&format!("{} {hidden} more running", self.theme.ellipsis())));
+        }
+        if detail.waiting && counts.waiting > 0 {
+            lines.push(self.waiting(jobs.filter(|job| job.look() == Look::Waiting)));
+        }
+        lines
+    }
+
+    fn running(&self, job: &Job) -> String {
+        let attempt = (job.attempt > 1).then(|| format!("attempt {}", job.attempt));
+        let (phase, line) = match (job.phase, &job.last_line) {
+            (Some(Phase::Script) | None, Some(line)) => (None, Some(line.trim().to_owned())),
+            (phase, _) => (phase.and_then(words), None),
+        };
+        let notes: Vec<_> = attempt.into_iter().chain(phase.map(str::to_owned)).collect();
+        let mut detail = vec![(Label::Running, notes.join(", "))];
+        detail.extend(line.map(|line| (Label::Muted, line)));
+        self.row(
+            "  ",
+            &self.spinner(),
+            (Label::Text, &job.name),
+            job.time(self.now).map(text::elapsed),
+            &detail,
+        )
+    }
+
+    fn done(&self, job: &Job) -> String {
+        let look = job.look();
+        let outcome = job.end.as_deref().and_then(super::failure::outcome).or_else(|| job.reason.clone());
+        let words = match look {
+            Look::Success => outcome.unwrap_or_default(),
+            _ => outcome.unwrap_or_else(|| look.word().to_owned()),
+        };
+        let label = if look == Look::Failed { Label::Failure } else { Label::Muted };
+        self.row(
+            "  ",
+            &self.theme.mark(look),
+            (Label::Text, &job.name),
+            job.time(self.now).map(text::took),
+            &[(label, words)],
+        )
+    }
+
+    fn waiting<'j>(&self, jobs: impl Iterator<Item = &'j Job> + Clone) -> String {
+        let count = jobs.clone().count();
+        let slot = jobs.clone().filter(|job| job.status == Status::Pending).count();
+        let line = if slot == count && count > LATEST {
+            format!("{count} waiting for a slot")
+        } else {
+            let names: Vec<_> = jobs.take(SMALL).map(|job| self.waits(job, count <= LATEST)).collect();
+            let more = if count > SMALL { ", …" } else { "" };
+            format!("{count} waiting: {}{more}", names.join(", "))
+        };
+        self.aside(&format!("{} {line}", self.theme.symbol(Look::Waiting)))
+    }
+
+    /// The name of a waiting job, and where there is room for it what it waits for.
+    fn waits(&self, job: &Job, full: bool) -> String {
+        let needs = job.needs.iter().flatten().filter_map(|need| self.model.jobs.get(need));
+        let needs: Vec<_> = needs.filter(|need| !need.is_done()).map(|need| need.name.as_str()).collect();
+        match needs.as_slice() {
+            needs if full && !needs.is_empty() => format!("{} (needs {})", job.name, needs.join(", ")),
+            _ => job.name.clone(),
+        }
+    }
+
+    fn aside(&self, line: &str) -> String {
+        self.theme.paint(Label::Muted, text::cut(&format!("  {line}"), self.width, self.theme))
+    }
+
+    fn totals(&self) -> Vec<String> {
+        if self.model.jobs.is_empty() {
+            return Vec::new();
+        }
+        let counts = self.model.counts();
+        let since = self.now.saturating_sub(self.model.started.unwrap_or(self.now));
+        let mut parts = vec![format!("{} of {} done", counts.done(), counts.total), text::elapsed(since)];
+        let failed =
+            counts.unusual().into_iter().filter(|(look, _)| matches!(look, Look::Failed | Look::Allowed));
+        parts.extend(failed.map(|(_, words)| words));
+        parts.extend((counts.running > 0).then(|| format!("{} running", counts.running)));
+        parts.extend((counts.waiting > 0).then(|| format!("{} waiting", counts.waiting)));
+        let line = text::cut(&parts.join(self.theme.separator()), self.width, self.theme);
+        let label = if counts.failed > 0 { Label::Failure } else { Label::Strong };
+        let canceling = self.model.canceling.as_ref().map(|message| {
+            self.theme
+                .paint(Label::Warning, text::cut(&format!("canceling: {message}"), self.width, self.theme))
+        });
+        std::iter::once(self.theme.paint(label, line)).chain(canceling).collect()
+    }
+
+    fn spinner(&self) -> String {
+        self.theme.paint(Label::Running, self.theme.spinner(self.now.as_millis() / 100))
+    }
+
+    /// Columns left of a row for its detail.
+    fn detail_room(&self) -> usize {
+        self.width.saturating_sub(self.names + 12)
+    }
+
+    fn row(
+        &self,
+        indent: &str,
+        mark: &str,
+        (label, name): (Label, &str),
+        time: Option<String>,
+        detail: &[(Label, String)],
+    ) -> String {
+        let columns = self.names - indent.len().min(self.names);
+        let name = text::pad(&text::cut_middle(name, columns, self.theme), columns);
+        let time = text::pad_left(&time.unwrap_or_default(), 6);
+        let mut line = format!(
+            "{indent}{mark} {} {}",
+            self.theme.paint(label, name),
+            self.theme.paint(Label::Muted, time)
+        );
+        let mut room = self.detail_room();
+        for (label, words) in detail.iter().filter(|(_, words)| !words.is_empty()) {
+            let words = text::cut(words, room, self.theme);
+            room = room.saturating_sub(text::width(&words) + 2);
+            line = format!("{line}  {}", self.theme.paint(*label, words));
+        }
+        line.trim_end().to_owned()
+    }
+}
+
+/// Stages that share one line.
+#[derive(Default)]
+struct Folded {
+    done: usize,
+    waiting: usize,
+}
+
+impl Folded {
+    fn add(&mut self, counts: &Counts) {
+        *if counts.look() == Look::Waiting { &mut self.waiting } else { &mut self.done } += 1;
+    }
+
+    fn line(&self) -> Option<String> {
+        let parts =
+            [(self.done, "done"), (self.waiting, "waiting")].into_iter().filter(|(count, _)| *count > 0);
+        let parts: Vec<_> =
+            parts.map(|(count, word)| format!("{} {word}", text::count(count, "stage"))).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+}
+
+/// When the earliest of the `most` latest ended.
+fn latest<'j>(jobs: impl Iterator<Item = &'j Job>, most: usize) -> Option<Duration> {
+    let mut ends: Vec<_> = jobs.filter(|job| job.is_done()).filter_map(|job| job.ended).collect();
+    ends.sort_unstable();
+    ends.get(ends.len().saturating_sub(most)).copied()
+}
+
+/// What a job does in a phase; the script says that itself.
+pub(super) fn words(phase: Phase) -> Option<&'static str> {
+    match phase {
+        Phase::Preparing => Some("preparing the pod"),
+        Phase::Pulling => Some("pulling the image"),
+        Phase::Sources => Some("getting sources"),
+        Phase::Script => None,
+        Phase::AfterScript => Some("after_script"),
+        Phase::Uploading => Some("saving artifacts"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! The live view at moments of scripted runs.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::frame;
+use crate::event::{Event, Outline, OutlineJob};
+use crate::report::{script, text, theme::Theme};
+
+fn shown(theme: &Theme, seconds: u64, width: usize, height: usize, events: &[script::Timed]) -> String {
+    let now = Duration::from_secs(seconds);
+    frame(&script::until(events, now), theme, width, height, now).join("\n")
+}
+
+#[test]
+fn a_cluster_is_made_before_anything_runs() {
+    insta::assert_snapshot!(shown(&Theme::PLAIN, 6, 80, 24, &script::mixed()));
+}
+
+#[test]
+fn a_running_pipeline_at_40_80_and_200_columns() {
+    for width in [40, 80, 200] {
+        let frame = shown(&Theme::PLAIN, 61, width, 24, &script::mixed());
+        insta::assert_snapshot!(format!("running_{width}"), frame);
+    }
+}
+
+#[test]
+fn a_running_pipeline_in_ascii_and_in_colour() {
+    insta::assert_snapshot!(
+        "running_ascii",
+        shown(&Theme { color: false, unicode: false }, 61, 80, 24, &script::mixed())
+    );
+    let colored = shown(&Theme { color: true, unicode: true }, 61, 80, 24, &script::mixed());
+    insta::assert_snapshot!("running_colour", colored.replace('\u{1b}', "␛"));
+}
+
+#[test]
+fn a_run_that_is_being_canceled_says_what_that_means() {
+    insta::assert_snapshot!(shown(&Theme::PLAIN, 106, 80, 24, &script::mixed()));
+}
+
+#[test]
+fn a_hundred_jobs_stay_calm() {
+    for (width, height) in [(40, 24), (80, 24), (200, 50)] {
+        let frame = shown(&Theme::PLAIN, 40, width, height, &script::hundred());
+        insta::assert_snapshot!(format!("hundred_{width}"), frame);
+    }
+}
+
+#[test]
+fn a_low_terminal_gets_the_totals_and_what_fits() {
+    for height in [4, 8, 12] {
+        insta::assert_snapshot!(
+            format!("low_{height}"),
+            shown(&Theme::PLAIN, 40, 80, height, &script::hundred())
+        );
+    }
+}
+
+#[test]
+fn a_waiting_job_says_what_it_needs() {
+    let job = |name: &str, needs: Option<Vec<String>>| OutlineJob {
+        name: name.into(),
+        stage: "test".into(),
+        needs,
+    };
+    let jobs = vec![job("unit", None), job("e2e\u{1b}[2J", Some(vec!["unit".into()]))];
+    let outline = Outline {
+        name: None,
+        title: "push to main".into(),
+        engine: "kind".into(),
+        slots: 1,
+        stages: vec!["test".into()],
+        jobs,
+    };
+    let runner = "gitlab-ci-runner-0".into();
+    let start = Event::JobStarted { job: "unit".into(), attempt: 1, runner };
+    let events = [(Duration::ZERO, Event::PipelineStarted(outline)), (Duration::ZERO, start)];
+    insta::assert_snapshot!(shown(&Theme::PLAIN, 1, 80, 24, &events).trim_start(), @r"
+    ▶ test       1s  0 of 2 done
+      ⠋ unit     1s  preparing the pod
+      ○ 1 waiting: e2e (needs unit)
+
+    0 of 2 done · 1s · 1 running · 1 waiting
+    ");
+}
+
+proptest! {
+    #[test]
+    fn the_view_never_outgrows_the_terminal(
+        seconds in 0u64..130, width in 20usize..220, height in 2usize..60, many: bool,
+        color: bool, unicode: bool,
+    ) {
+        let events = if many { script::hundred() } else { script::mixed() };
+        let now = Duration::from_secs(seconds);
+        let lines = frame(&script::until(&events, now), &Theme { color, unicode }, width, height, now);
+        prop_assert!(lines.len() < height);
+        for line in lines {
+            prop_assert!(text::width(&line) <= width, "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The terminal that moves. One task owns it: it takes the events, keeps the model and draws.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::model::Model;
+use super::printer::Printer;
+use super::screen::Screen;
+use super::theme::{Label, Look, Theme};
+use super::{failure, frame, plain, text};
+use crate::event::{Event, Status};
+
+/// How often the view is drawn at most. A spinner moves every second time.
+const TICK: Duration = Duration::from_millis(50);
+const HIDE_CURSOR: &str = "\u{1b}[?25l";
+const SHOW_CURSOR: &str = "\u{1b}[?25h";
+/// How many events are taken at once.
+const BATCH: usize = 1024;
+
+/// Shows events until there are no more.
+pub(super) async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>) -> Model {
+    let (started, theme) = (Instant::now(), printer.theme());
+    let mut terminal = Terminal::new(printer);
+    let (mut model, mut batch, mut above) = (Model::default(), Vec::new(), Vec::new());
+    let mut drawn = Drawn::default();
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            taken = events.recv_many(&mut batch, BATCH) => {
+                for event in batch.drain(..) {
+                    model.apply(&event, started.elapsed());
+                    above.extend(announce(&event, &model, &theme, terminal.size().0));
+                    drawn.changed = true;
+                }
+                if taken == 0 {
+                    break;
+                }
+            }
+            _ = tick.tick() => {
+                let now = started.elapsed();
+                if drawn.is_old(&model, now) {
+                    let (width, height) = terminal.size();
+                    terminal.draw(&mut above, frame::frame(&model, &theme, width, height, now), width);
+                }
+            }
+        }
+    }
+    let (width, _) = terminal.size();
+    terminal.draw(&mut above, Vec::new(), width);
+    model
+}
+
+/// The lines that an event leaves above the view, for good; `model` has it already.
+fn announce(event: &Event, model: &Model, theme: &Theme, width: usize) -> Vec<String> {
+    match event {
+        Event::PipelineStarted(_) => text::wrap_painted(&plain::title(model, theme), width),
+        Event::SetupFinished { step, took } => {
+            let head = format!("{} ", theme.mark(Look::Success));
+            text::hang(&head, &format!("{step}{}{}", theme.separator(), text::took(*took)), width)
+        }
+        Event::Notice { message } => text::hang(&theme.paint(Label::Help, "note: "), message, width),
+        Event::JobFinished(finished) if finished.status == Status::Failed => {
+            failure::block(finished, theme, width)
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What was drawn last.
+#[derive(Default)]
+struct Drawn {
+    changed: bool,
+    tenth: u128,
+}
+
+impl Drawn {
+    /// Whether there is something new to see: an event, the next picture of a spinner, the next second.
+    fn is_old(&mut self, model: &Model, now: Duration) -> bool {
+        let spins = model.counts().running > 0 || model.setup.iter().any(|setup| setup.took.is_none());
+        let tenth = now.as_millis() / 100;
+        let passed = if spins { tenth != self.tenth } else { tenth / 10 != self.tenth / 10 };
+        let old = self.changed || passed;
+        if old {
+            *self = Self { changed: false, tenth };
+        }
+        old
+    }
+}
+
+/// The terminal while the view is on it. When this is dropped, at the end as well as in a panic, the
+/// cursor is back.
+struct Terminal<'p> {
+    printer: &'p Printer,
+    terminal: console::Term,
+    screen: Screen,
+}
+
+impl<'p> Terminal<'p> {
+    fn new(printer: &'p Printer) -> Self {
+        printer.draw(HIDE_CURSOR);
+        Self { printer, terminal: console::Term::stderr(), screen: Screen::default() }
+    }
+
+    /// Columns and lines.
+    fn size(&self) -> (usize, usize) {
+        let (lines, columns) = self.terminal.size();
+        (usize::from(columns).max(20), usize::from(lines).max(2))
+    }
+
+    /// Puts lines above the view for good, and the view anew.
+    fn draw(&mut self, above: &mut Vec<String>, lines: Vec<String>, width: usize) {
+        let output = match above.as_slice() {
+            [] => self.screen.update(lines, width),
+            above => self.screen.insert(above, lines, width),
+        };
+        above.clear();
+        self.printer.draw(&output);
+    }
+}
+
+impl Drop for Terminal<'_> {
+    fn drop(&mut self) {
+        // What a panic has said stands below the view, and is to be read.
+        let lines = if std::thread::panicking() { String::new() } else { self.screen.clear(self.size().0) };
+        self.printer.draw(&(lines + SHOW_CURSOR));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::script;
+
+    fn above(width: usize, theme: &Theme) -> String {
+        let mut model = Model::default();
+        let mut above = Vec::new();
+        for (at, event) in script::mixed() {
+            model.apply(&event, at);
+            above.extend(announce(&event, &model, theme, width));
+        }
+        above.join("\n")
+    }
+
+    #[test]
+    fn what_stays_above_the_view_at_40_80_and_200_columns() {
+        for width in [40, 80, 200] {
+            let above = above(width, &Theme::PLAIN);
+            assert!(above.lines().all(|line| text::width(line) <= width), "{above}");
+            insta::assert_snapshot!(format!("above_{width}"), above);
+        }
+    }
+
+    #[test]
+    fn nothing_is_drawn_while_nothing_happens() {
+        let mut drawn = Drawn { changed: true, tenth: 0 };
+        let waiting = script::until(&script::mixed(), Duration::ZERO);
+        assert!(drawn.is_old(&waiting, Duration::from_millis(50)), "an event came");
+        assert!(!drawn.is_old(&waiting, Duration::from_millis(900)));
+        assert!(drawn.is_old(&waiting, Duration::from_millis(1050)), "a second passed");
+        let running = script::until(&script::mixed(), Duration::from_secs(30));
+        assert!(drawn.is_old(&running, Duration::from_millis(1150)), "the spinner moved");
+        assert!(!drawn.is_old(&running, Duration::from_millis(1190)));
+    }
+}

@@ -1,0 +1,353 @@
+//! The state of a run: a pure fold of its events, which every view shows from.
+//!
+//! Time is handed in, as the duration since the run began, so that a test can have its own.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+use super::{text, theme::Look};
+use crate::event::{Event, Finished, Outline, Phase, Status};
+
+/// What has happened so far.
+#[derive(Debug, Clone, Default)]
+pub struct Model {
+    /// What the pipeline is for.
+    pub title: String,
+    /// `workflow:name`.
+    pub name: Option<String>,
+    /// Name of the engine.
+    pub engine: String,
+    /// How many pods may run at once.
+    pub slots: usize,
+    /// The stages in order.
+    pub stages: Vec<Stage>,
+    /// The jobs by name, in GitLab's order.
+    pub jobs: IndexMap<String, Job>,
+    /// Columns of the longest name of a job.
+    pub longest_name: usize,
+    /// What had to be made ready, in the order it began.
+    pub setup: Vec<Setup>,
+    /// What is happening now, once the run is being ended before its time.
+    pub canceling: Option<String>,
+    /// The status of the pipeline and how long it took, once it has ended.
+    pub end: Option<(Status, Duration)>,
+    /// When the pipeline began.
+    pub started: Option<Duration>,
+}
+
+/// A stage.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// Its name.
+    pub name: String,
+    /// Its jobs, as indices into [`Model::jobs`].
+    pub jobs: Vec<usize>,
+    /// When its first job began.
+    pub started: Option<Duration>,
+    /// When its last job ended.
+    pub ended: Option<Duration>,
+}
+
+/// A job.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its name as it is shown: a quoted YAML key may hold anything.
+    pub name: String,
+    /// Its stage.
+    pub stage: String,
+    /// The jobs that it needs.
+    pub needs: Option<Vec<String>>,
+    /// Its status.
+    pub status: Status,
+    /// Where it is, while it runs.
+    pub phase: Option<Phase>,
+    /// The runner that has or had it.
+    pub runner: Option<String>,
+    /// The attempt that runs or ran last; 0 before the first.
+    pub attempt: u32,
+    /// When that attempt began.
+    pub started: Option<Duration>,
+    /// When it ended.
+    pub ended: Option<Duration>,
+    /// The last line of its output that shows something.
+    pub last_line: Option<String>,
+    /// Why it is where it is, for one that does not run.
+    pub reason: Option<String>,
+    /// How its last attempt ended.
+    pub end: Option<Box<Finished>>,
+}
+
+/// Something that is made ready before jobs start.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// What.
+    pub step: String,
+    /// When it began.
+    pub started: Duration,
+    /// How long it took, once it is done.
+    pub took: Option<Duration>,
+}
+
+impl Model {
+    /// Takes an event that happened at `now`. An event of a job that the outline did not name is dropped.
+    pub fn apply(&mut self, event: &Event, now: Duration) {
+        match event {
+            Event::PipelineStarted(outline) => self.outline(outline, now),
+            Event::SetupStarted { step } => {
+                self.setup.push(Setup { step: step.clone(), started: now, took: None });
+            }
+            Event::SetupFinished { step, took } => {
+                let running = self.setup.iter_mut().rev().find(|it| it.step == *step && it.took.is_none());
+                if let Some(setup) = running {
+                    setup.took = Some(*took);
+                }
+            }
+            Event::JobStarted { job, attempt, runner } => self.start(job, *attempt, runner, now),
+            Event::JobPhase { job, phase } => {
+                self.with(job, |job| job.phase = Some(*phase));
+            }
+            Event::JobOutput { job, line } => {
+                let line = text::bare(line);
+                if !line.trim().is_empty() {
+                    self.with(job, |job| job.last_line = Some(line));
+                }
+            }
+            Event::JobStatus { job, status, reason } => {
+                self.with(job, |job| {
+                    job.status = *status;
+                    job.reason = reason.as_deref().map(text::bare);
+                });
+            }
+            Event::JobFinished(finished) => self.finish(finished, now),
+            Event::Notice { .. } | Event::StageFinished { .. } => {}
+            Event::Canceling { message } => self.canceling = Some(message.clone()),
+            Event::PipelineFinished { status, jobs, took } => {
+                for (name, status) in jobs {
+                    self.with(name, |job| job.status = *status);
+                }
+                self.end = Some((*status, *took));
+            }
+        }
+    }
+
+    fn outline(&mut self, outline: &Outline, now: Duration) {
+        self.title.clone_from(&outline.title);
+        self.name.clone_from(&outline.name);
+        self.engine.clone_from(&outline.engine);
+        self.slots = outline.slots;
+        self.started = Some(now);
+        self.jobs = outline.jobs.iter().map(|job| (job.name.clone(), Job::new(job))).collect();
+        self.longest_name = self.jobs.values().map(|job| text::width(&job.name)).max().unwrap_or(0);
+        let stage = |name: &String| Stage {
+            name: name.clone(),
+            jobs: self
+                .jobs
+                .values()
+                .enumerate()
+                .filter(|(_, job)| job.stage == *name)
+                .map(|(at, _)| at)
+                .collect(),
+            started: None,
+            ended: None,
+        };
+        self.stages = outline.stages.iter().map(stage).collect();
+    }
+
+    fn start(&mut self, name: &str, attempt: u32, runner: &str, now: Duration) {
+        let stage = self.with(name, |job| {
+            job.status = Status::Running;
+            job.phase = Some(Phase::Preparing);
+            job.attempt = attempt;
+            job.runner = Some(runner.to_owned());
+            job.started = Some(now);
+            job.ended = None;
+            job.last_line = None;
+            job.reason = None;
+            job.stage.clone()
+        });
+        if let Some(stage) = self.stages.iter_mut().find(|it| Some(&it.name) == stage.as_ref()) {
+            stage.started.get_or_insert(now);
+        }
+    }
+
+    fn finish(&mut self, finished: &Finished, now: Duration) {
+        let stage = self.with(&finished.job, |job| {
+            job.status = if finished.retried { Status::Pending } else { finished.status };
+            job.phase = None;
+            job.attempt = finished.attempt;
+            job.ended = Some(now);
+            job.end = Some(Box::new(finished.clone()));
+            job.stage.clone()
+        });
+        if let Some(stage) = self.stages.iter_mut().find(|it| Some(&it.name) == stage.as_ref()) {
+            stage.ended = Some(now);
+        }
+    }
+
+    fn with<T>(&mut self, name: &str, change: impl FnOnce(&mut Job) -> T) -> Option<T> {
+        self.jobs.get_mut(name).map(change)
+    }
+
+    /// The jobs of a stage in GitLab's order.
+    pub fn jobs_of<'m>(&'m self, stage: &'m Stage) -> impl Iterator<Item = &'m Job> + Clone {
+        stage.jobs.iter().map(|at| &self.jobs[*at])
+    }
+
+    /// Counts over all jobs.
+    pub fn counts(&self) -> Counts {
+        Counts::of(self.jobs.values())
+    }
+}
+
+impl Job {
+    fn new(job: &crate::event::OutlineJob) -> Self {
+        Self {
+            name: text::bare(&job.name),
+            stage: job.stage.clone(),
+            needs: job.needs.clone(),
+            status: Status::Created,
+            phase: None,
+            runner: None,
+            attempt: 0,
+            started: None,
+            ended: None,
+            last_line: None,
+            reason: None,
+            end: None,
+        }
+    }
+
+    /// How it looks.
+    pub fn look(&self) -> Look {
+        Look::of(self.status, self.end.as_ref().is_some_and(|end| end.allowed))
+    }
+
+    /// Whether nothing more will happen to it by itself.
+    pub fn is_done(&self) -> bool {
+        !matches!(self.look(), Look::Waiting | Look::Running)
+    }
+
+    /// Since when it runs, or how long it took.
+    pub fn time(&self, now: Duration) -> Option<Duration> {
+        match self.look() {
+            Look::Running => self.started.map(|started| now.saturating_sub(started)),
+            Look::Waiting => None,
+            _ => self.end.as_ref().map(|end| end.took),
+        }
+    }
+}
+
+/// How many jobs are in which state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All.
+    pub total: usize,
+    /// That wait.
+    pub waiting: usize,
+    /// That run.
+    pub running: usize,
+    /// That succeeded.
+    pub success: usize,
+    /// That failed.
+    pub failed: usize,
+    /// That failed and may.
+    pub allowed: usize,
+    /// That were canceled.
+    pub canceled: usize,
+    /// That will not run.
+    pub skipped: usize,
+    /// That somebody has to start.
+    pub manual: usize,
+}
+
+impl Counts {
+    /// Counts some jobs.
+    pub fn of<'j>(jobs: impl IntoIterator<Item = &'j Job>) -> Self {
+        let mut counts = Self::default();
+        for job in jobs {
+            counts.total += 1;
+            *match job.look() {
+                Look::Waiting | Look::Retried => &mut counts.waiting,
+                Look::Running => &mut counts.running,
+                Look::Success => &mut counts.success,
+                Look::Failed => &mut counts.failed,
+                Look::Allowed => &mut counts.allowed,
+                Look::Canceled => &mut counts.canceled,
+                Look::Skipped => &mut counts.skipped,
+                Look::Manual => &mut counts.manual,
+            } += 1;
+        }
+        counts
+    }
+
+    /// Jobs to which nothing more happens.
+    pub fn done(&self) -> usize {
+        self.total - self.waiting - self.running
+    }
+
+    /// The ends that were not a plain success, with words.
+    pub fn unusual(&self) -> Vec<(Look, String)> {
+        let ends = [
+            (Look::Failed, self.failed, "failed"),
+            (Look::Allowed, self.allowed, "failed but allowed"),
+            (Look::Canceled, self.canceled, "canceled"),
+            (Look::Skipped, self.skipped, "skipped"),
+            (Look::Manual, self.manual, "manual"),
+        ];
+        let named = |(look, count, word): (Look, usize, &str)| (look, format!("{count} {word}"));
+        ends.into_iter().filter(|(_, count, _)| *count > 0).map(named).collect()
+    }
+
+    /// How the whole looks: what is worst in it.
+    pub fn look(&self) -> Look {
+        let started = self.done() > 0 || self.running > 0;
+        match self {
+            _ if self.running > 0 || (self.waiting > 0 && started) => Look::Running,
+            _ if self.waiting > 0 => Look::Waiting,
+            _ if self.failed > 0 => Look::Failed,
+            _ if self.canceled > 0 => Look::Canceled,
+            _ if self.allowed > 0 => Look::Allowed,
+            _ if self.success > 0 => Look::Success,
+            _ if self.manual > 0 => Look::Manual,
+            _ => Look::Skipped,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::script;
+
+    #[test]
+    fn a_run_folds_into_its_counts() {
+        let model = script::model(&script::mixed());
+        let counts = model.counts();
+        assert_eq!((counts.total, counts.success, counts.failed, counts.allowed), (10, 4, 1, 1));
+        assert_eq!((counts.skipped, counts.manual, counts.canceled), (1, 2, 1));
+        assert_eq!(counts.done(), counts.total);
+    }
+
+    #[test]
+    fn a_retried_job_waits_again_and_counts_its_attempts() {
+        let (mut model, events) = (Model::default(), script::mixed());
+        let retried = |event: &Event| matches!(event, Event::JobFinished(end) if end.retried);
+        let until = events.iter().position(|(_, event)| retried(event)).expect("the script retries a job");
+        for (at, event) in &events[..=until] {
+            model.apply(event, *at);
+        }
+        let job = &model.jobs["unit: [nightly]"];
+        assert_eq!((job.status, job.attempt), (Status::Pending, 1));
+        let model = script::model(&events);
+        assert_eq!(model.jobs["unit: [nightly]"].attempt, 2);
+    }
+
+    #[test]
+    fn an_event_of_an_unknown_job_is_dropped() {
+        let mut model = Model::default();
+        let event = Event::JobPhase { job: "nowhere".into(), phase: Phase::Script };
+        model.apply(&event, Duration::ZERO);
+        assert!(model.jobs.is_empty());
+    }
+}

@@ -1,0 +1,119 @@
+//! One plain line per event, where there is no terminal: for the logs of CI services, pipes and files.
+
+use super::model::Model;
+use super::text;
+use super::theme::{Label, Look, Theme};
+use super::{failure, frame};
+use crate::event::{Event, Finished, Phase, Status};
+
+/// Names in front of output are filled up to at most this many columns.
+const NAMES: usize = 20;
+
+/// The lines of an event; `model` has it already.
+pub fn lines(event: &Event, model: &Model, theme: &Theme) -> Vec<String> {
+    match event {
+        Event::PipelineStarted(_) => vec![title(model, theme)],
+        Event::SetupStarted { step } => vec![format!("{step} ...")],
+        Event::SetupFinished { step, took } => vec![format!("{step}: done in {}", text::took(*took))],
+        Event::Notice { message } => vec![format!("note: {message}")],
+        Event::JobStarted { job, attempt, runner } => {
+            let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+            vec![format!("{} started on {runner}{again}", name(job, theme))]
+        }
+        Event::JobPhase { job, phase: Phase::Pulling } => {
+            vec![format!("{} {}", name(job, theme), frame::words(Phase::Pulling).unwrap_or_default())]
+        }
+        Event::JobPhase { .. } => Vec::new(),
+        Event::JobOutput { job, line } => output(job, line, model, theme).into_iter().collect(),
+        Event::JobStatus { job, status, reason } => {
+            status_line(job, *status, reason.as_deref(), theme).into_iter().collect()
+        }
+        Event::JobFinished(finished) => end(finished, theme),
+        Event::StageFinished { stage, status } => {
+            let look = Look::of(*status, false);
+            vec![format!("stage {stage}: {}", theme.paint(look.label(), look.word()))]
+        }
+        Event::Canceling { message } => vec![theme.paint(Label::Warning, format!("canceling: {message}"))],
+        Event::PipelineFinished { .. } => Vec::new(),
+    }
+}
+
+/// What the run is: `push to main, 5f2c01ab: 10 jobs in 4 stages on kind, 8 pods at once`.
+pub(super) fn title(model: &Model, theme: &Theme) -> String {
+    let title = match &model.name {
+        Some(name) => format!("{} ({})", model.title, text::bare(name)),
+        None => model.title.clone(),
+    };
+    let jobs = text::count(model.jobs.len(), "job");
+    let stages = text::count(model.stages.len(), "stage");
+    let pods = text::count(model.slots, "pod");
+    let rest = format!("{jobs} in {stages} on {}, {pods} at once", model.engine);
+    format!("{}: {rest}", theme.paint(Label::Strong, title))
+}
+
+fn name(job: &str, theme: &Theme) -> String {
+    theme.paint(Label::Strong, format!("[{}]", text::bare(job)))
+}
+
+/// `build | cargo build`. Lines that show nothing, as GitLab's marks for the end of a section, are left out.
+fn output(job: &str, line: &str, model: &Model, theme: &Theme) -> Option<String> {
+    let shown = failure::show(line, theme);
+    if !line.is_empty() && text::bare(line).is_empty() {
+        return None;
+    }
+    let name = text::pad(&text::bare(job), model.longest_name.min(NAMES));
+    Some(format!("{} {shown}", theme.paint(Label::Muted, format!("{name} |"))).trim_end().to_owned())
+}
+
+/// States on the way to running are left out: the start says enough.
+fn status_line(job: &str, status: Status, reason: Option<&str>, theme: &Theme) -> Option<String> {
+    let look = Look::of(status, false);
+    let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+    let word = theme.paint(look.label(), look.word());
+    let waits = matches!(look, Look::Waiting | Look::Running);
+    (!waits || !reason.is_empty()).then(|| format!("{} {word}{reason}", name(job, theme)))
+}
+
+fn end(finished: &Finished, theme: &Theme) -> Vec<String> {
+    let job = name(&finished.job, theme);
+    if finished.status == Status::Success {
+        let files = (finished.artifacts > 0).then(|| text::count(finished.artifacts, "file"));
+        let files = files.map_or_else(String::new, |files| format!(", {files} in artifacts"));
+        let word = theme.paint(Label::Success, "success");
+        return vec![format!("{job} {word} after {}{files}", text::took(finished.took))];
+    }
+    let look = Look::of(finished.status, finished.allowed || finished.retried);
+    let mut lines = vec![format!("{job} {}", theme.paint(look.label(), failure::headline(finished)))];
+    if finished.retried || finished.status == Status::Canceled {
+        return lines;
+    }
+    lines.extend(failure::tail(finished, theme, usize::MAX));
+    let help = finished.failure.as_ref().and_then(|failure| failure.help.as_ref());
+    let head = format!("{job} {} ", theme.paint(Label::Help, "help:"));
+    lines.extend(help.iter().flat_map(|help| text::hang(&head, &text::bare_lines(help), usize::MAX)));
+    lines.push(format!("{job} trace: {}", finished.trace.display()));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::script;
+
+    #[test]
+    fn a_run_reads_as_a_log() {
+        let mut model = Model::default();
+        let mut log = Vec::new();
+        for (at, event) in script::mixed() {
+            model.apply(&event, at);
+            log.extend(lines(&event, &model, &Theme::PLAIN));
+        }
+        insta::assert_snapshot!("plain", log.join("\n"));
+    }
+
+    #[test]
+    fn a_name_cannot_break_out_of_its_line() {
+        let status = Event::JobStatus { job: "a\u{1b}[2Jb".into(), status: Status::Skipped, reason: None };
+        assert_eq!(lines(&status, &Model::default(), &Theme::PLAIN), ["[ab] skipped"]);
+    }
+}
