@@ -3,9 +3,13 @@
 pub mod archive;
 pub mod build;
 pub mod concurrency;
+pub mod dispatcher;
+mod outcome;
 pub mod script;
 pub mod settings;
+mod slots;
 pub mod sources;
+mod summary;
 mod tarball;
 pub mod trace;
 
@@ -14,7 +18,9 @@ mod fixture;
 
 pub use build::Build;
 pub use concurrency::{Capacity, Concurrency};
+pub use dispatcher::{Control, DispatchOptions, dispatch};
 pub use settings::Settings;
+pub use summary::{JobSummary, Summary};
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;

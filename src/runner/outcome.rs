@@ -1,0 +1,48 @@
+//! What the end of an attempt comes to.
+
+use std::{any::Any, path::PathBuf};
+
+use super::{AttemptResult, Outcome};
+use crate::{
+    event::{Failure, FailureReason},
+    scheduler::End,
+};
+
+impl Outcome {
+    /// What the scheduler needs to know of it.
+    pub(super) fn end(&self) -> End {
+        match &self.result {
+            AttemptResult::Success => End::Success,
+            AttemptResult::Failed { failure, exit_code } => {
+                End::Failed { reason: failure.reason.name(), exit_code: *exit_code }
+            }
+            AttemptResult::Canceled => End::Canceled,
+        }
+    }
+
+    /// Exit code of the script, where it has run to its end.
+    pub(super) fn exit_code(&self) -> Option<i32> {
+        match &self.result {
+            AttemptResult::Success => Some(0),
+            AttemptResult::Failed { exit_code, .. } => *exit_code,
+            AttemptResult::Canceled => None,
+        }
+    }
+}
+
+/// An end of which nothing else is known.
+pub(super) fn without_trace(result: AttemptResult) -> Outcome {
+    Outcome { result, tail: Vec::new(), trace: PathBuf::new(), artifacts: 0 }
+}
+
+/// The end of an attempt in which podline itself went wrong.
+pub(super) fn broken(panic: &(dyn Any + Send)) -> Outcome {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    let failure = Failure {
+        reason: FailureReason::RunnerSystemFailure,
+        message: format!("podline went wrong: {}", text.as_deref().unwrap_or("no message")),
+        help: Some("this is a mistake of podline, not of the job: please report it".to_owned()),
+    };
+    without_trace(AttemptResult::Failed { failure, exit_code: None })
+}
