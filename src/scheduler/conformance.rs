@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_yaml::Value;
 
-use super::{End, Graph, Input, Options, Scheduler, Status, Task};
+use super::{End, Graph, Input, Options, Scheduler, Task};
 use crate::pipeline::{AllowFailure, JobId, When};
 
 #[derive(Deserialize)]
@@ -163,8 +163,7 @@ fn apply(scheduler: &mut Scheduler, transition: &Transition) {
             "cancel" => Input::Cancel(job),
             "run" => Input::Run(job),
             "play" => Input::Play(job),
-            "enqueue" if scheduler.status(job) == Status::Scheduled => Input::DelayOver(job),
-            "enqueue" => Input::Play(job),
+            "enqueue" => Input::Enqueue(job),
             "retry" => Input::Retry(job),
             event => panic!("unknown event `{event}`"),
         });

@@ -15,6 +15,12 @@ impl Scheduler {
                     self.run(job.0);
                 }
             }
+            Input::Enqueue(job) => {
+                let waits = [Status::Created, Status::Skipped, Status::Manual, Status::Scheduled];
+                if waits.contains(&self.status(job)) {
+                    self.enqueue(job.0);
+                }
+            }
             Input::Finished(job, end) => self.finish(job.0, &end, actions),
             Input::Play(job) => self.play(job.0),
             Input::Retry(job) => self.retry(job.0),

@@ -59,6 +59,9 @@ pub enum Input {
     /// A runner has taken a pending job by itself: GitLab's `run`. With slots of its own the scheduler
     /// never needs to hear this.
     Run(JobId),
+    /// A job goes into the queue whatever it waits for, and nothing that was skipped comes back for it:
+    /// GitLab's bare `enqueue`. People mean [`Input::Play`].
+    Enqueue(JobId),
     /// An attempt of a job has ended. A job that is not running yet is taken too, as GitLab does.
     Finished(JobId, End),
     /// Somebody starts a manual, held or delayed job.

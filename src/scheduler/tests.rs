@@ -300,6 +300,36 @@ fn playing_a_manual_job_brings_back_what_was_skipped() {
 }
 
 #[test]
+fn a_job_that_is_only_enqueued_brings_nothing_back() {
+    let deploy = Task { needs: Some(vec![0]), ..job("deploy", 1) };
+    let (mut run, _) = Run::begin(vec![manual("gate", 0, true), deploy]);
+    assert_eq!(run.handle(Input::Enqueue(JobId(0))), ["start gate #1"]);
+    assert_eq!(run.status("deploy"), Status::Skipped);
+}
+
+#[test]
+fn a_pipeline_can_be_retried_as_a_whole() {
+    let (mut run, _) = Run::begin(vec![job("a", 0), job("b", 0), job("test", 1), manual("gate", 1, true)]);
+    run.finish("a", End::Success);
+    run.finish("b", FAILED);
+    assert_eq!(run.status("test"), Status::Skipped);
+    let after = run.handle(Input::RetryAll);
+    assert!(after.contains(&"start b #2".to_owned()), "{after:?}");
+    assert_eq!(run.status("a"), Status::Success);
+    let after = run.finish("b", End::Success);
+    assert!(after.contains(&"start test #1".to_owned()), "{after:?}");
+    assert_eq!(run.status("gate"), Status::Manual);
+}
+
+#[test]
+fn a_job_that_is_retried_brings_back_what_was_skipped() {
+    let (mut run, _) = Run::begin(vec![job("build", 0), job("test", 1)]);
+    run.finish("build", FAILED);
+    assert_eq!(run.handle(Input::Retry(JobId(0))), ["test is created: waits for `build`", "start build #2"]);
+    assert_eq!(run.0.pipeline_status(), Status::Running);
+}
+
+#[test]
 fn a_held_job_waits_as_an_optional_manual_one() {
     let held = |when| Task { when, held: Some("would deploy to production".into()), ..job("deploy", 0) };
     let (run, begin) = Run::begin(vec![held(When::OnSuccess)]);
