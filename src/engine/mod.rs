@@ -3,6 +3,11 @@
 //! A [`Provisioner`] makes a place for pods ready and takes it away; [`Pods`] is the slice of the pod API
 //! that podline needs, and every engine implements it from the same [`Pod`] object.
 
+pub mod kube;
+mod provision;
+
+pub use provision::{Namespace, Node, Place, Progress, Provisioner, Room, Step};
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,18 +26,21 @@ pub trait Pods: Send + Sync {
     fn watch(&self, pod: &str) -> BoxStream<'static, Result<Pod, Error>>;
 
     /// The output of a container from its first byte to its last, across broken connections: no line
-    /// twice, none lost. Ends when the container has ended. To be called once the container runs.
+    /// twice, none lost, mostly several lines at once. Ends when the container has ended or the pod is gone.
+    /// It may be called as soon as the pod is created, and then begins as soon as the container does.
     fn log(&self, pod: &str, container: &str) -> BoxStream<'static, Result<Vec<u8>, Error>>;
 
-    /// Unpacks a tar archive at the root of a running container. The archive's last entry is in place
-    /// when this returns, and not before the others.
+    /// Unpacks a tar archive at the root of a running container, which needs `tar`. The archive's last
+    /// entry is in place when this returns, and not before the others.
     async fn copy_in(&self, pod: &str, container: &str, archive: Archive) -> Result<(), Error>;
 
-    /// The files below a folder of a running container.
+    /// What is below a folder of a running container, which needs `sh` and `find`.
     async fn list(&self, pod: &str, container: &str, folder: &str) -> Result<Vec<File>, Error>;
 
-    /// A tar archive of files, their paths relative to a folder of a running container. Links are kept as
-    /// links.
+    /// A tar archive of files, their paths relative to a folder of a running container, which needs `sh`,
+    /// `xargs` and `tar`. Links are kept as links; a folder is only itself, without what is in it. With many
+    /// files it is several archives one after the other: read it with zeros ignored. Reading fails when a
+    /// file is not there.
     async fn copy_out(
         &self,
         pod: &str,
@@ -72,7 +80,7 @@ pub enum FileKind {
 }
 
 /// What went wrong while an engine worked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The engine cannot work on this machine, or something that it needs is missing.
     #[error("{message}")]

@@ -1,0 +1,19 @@
+//! Pods in a Kubernetes cluster, whoever made the cluster.
+//!
+//! The cluster is always the one of a kubeconfig file, or of a context that was named: never the user's
+//! current context. rustls takes its crypto provider from the process: install `rustls`' ring provider
+//! before the first [`client::connect`].
+
+pub mod client;
+mod errors;
+mod exec;
+mod files;
+mod log;
+pub mod namespace;
+pub mod node;
+mod pods;
+pub mod quantity;
+mod resume;
+mod watch;
+
+pub use pods::KubePods;

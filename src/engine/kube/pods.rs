@@ -1,0 +1,207 @@
+//! The pods of one namespace of a Kubernetes cluster.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use kube::api::{DeleteParams, LogParams, PostParams};
+use kube::{Api, Client};
+use tokio::sync::watch::Receiver;
+
+use super::errors::failed;
+use super::files;
+use super::log::{self, Opened, Phase, Source};
+use super::watch::{State, Watch};
+use crate::engine::{Archive, Error, File, Pods};
+
+/// Pods through the Kubernetes API.
+#[derive(Clone)]
+pub struct KubePods {
+    /// Creates and deletes, as the account that would do so in the real cluster.
+    acting: Api<Pod>,
+    /// Looks and carries files, as podline itself.
+    own: Api<Pod>,
+    watch: Watch,
+}
+
+impl KubePods {
+    /// The pods of a namespace, of which those are watched that the label selector takes. Must be called in
+    /// a tokio runtime; the watch ends with the last clone and its last stream.
+    ///
+    /// `acting` creates and deletes pods, `own` does everything else.
+    #[must_use]
+    pub fn new(own: Client, acting: Client, namespace: &str, selector: &str) -> Self {
+        let own = Api::namespaced(own, namespace);
+        let watch = Watch::start(own.clone(), selector);
+        Self { acting: Api::namespaced(acting, namespace), own, watch }
+    }
+}
+
+#[async_trait]
+impl Pods for KubePods {
+    async fn create(&self, pod: &Pod) -> Result<(), Error> {
+        match self.acting.create(&PostParams::default(), pod).await {
+            Ok(created) => {
+                self.watch.learn(created);
+                Ok(())
+            }
+            // the client tries again by itself when the API is busy: then it is the first try's pod
+            Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
+            Err(error) => {
+                let name = pod.metadata.name.as_deref().unwrap_or_default();
+                Err(failed(&format!("creating the pod `{name}`"), error))
+            }
+        }
+    }
+
+    fn watch(&self, pod: &str) -> BoxStream<'static, Result<Pod, Error>> {
+        self.watch.states(pod)
+    }
+
+    fn log(&self, pod: &str, container: &str) -> BoxStream<'static, Result<Vec<u8>, Error>> {
+        let (pods, pod, container) = (self.clone(), pod.to_owned(), container.to_owned());
+        let followed = async move {
+            let state = pods.watch.subscribe(&pod).await;
+            log::follow(ContainerLog { pods, state, pod, container })
+        };
+        stream::once(followed).flatten().boxed()
+    }
+
+    async fn copy_in(&self, pod: &str, container: &str, archive: Archive) -> Result<(), Error> {
+        files::copy_in(&self.own, pod, container, archive).await
+    }
+
+    async fn list(&self, pod: &str, container: &str, folder: &str) -> Result<Vec<File>, Error> {
+        files::list(&self.own, pod, container, folder).await
+    }
+
+    async fn copy_out(
+        &self,
+        pod: &str,
+        container: &str,
+        folder: &str,
+        paths: &[String],
+    ) -> Result<Archive, Error> {
+        files::copy_out(&self.own, pod, container, folder, paths).await
+    }
+
+    async fn delete(&self, pod: &str, grace: Duration) -> Result<(), Error> {
+        let seconds = u32::try_from(grace.as_secs()).unwrap_or(u32::MAX);
+        let params = DeleteParams::background().grace_period(seconds);
+        match self.acting.delete(pod, &params).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+            Err(error) => Err(failed(&format!("deleting the pod `{pod}`"), error)),
+        }
+    }
+}
+
+/// The log of one container.
+struct ContainerLog {
+    pods: KubePods,
+    state: Receiver<State>,
+    pod: String,
+    container: String,
+}
+
+#[async_trait]
+impl Source for ContainerLog {
+    async fn phase(&mut self) -> Result<Phase, Error> {
+        match &*self.state.borrow_and_update() {
+            State::Unknown => Ok(Phase::Pending),
+            State::Present(pod) => Ok(phase(pod, &self.container)),
+            State::Gone => Ok(Phase::Gone),
+            State::Lost(error) => Err(error.clone()),
+        }
+    }
+
+    async fn open(&mut self, since: Option<Timestamp>, follow: bool) -> Result<Opened, Error> {
+        let params = LogParams {
+            container: Some(self.container.clone()),
+            follow,
+            since_time: since,
+            timestamps: true,
+            ..LogParams::default()
+        };
+        match self.pods.own.log_stream(&self.pod, &params).await {
+            Ok(reader) => Ok(Opened::Reader(Box::new(reader))),
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Opened::Gone),
+            // the container "is waiting to start"
+            Err(kube::Error::Api(status)) if status.code == 400 => Ok(Opened::NotYet),
+            Err(error) => Err(failed("opening the log", error)),
+        }
+    }
+
+    async fn pause(&mut self, time: Duration) {
+        let changed = async {
+            // a state that can change no more is no reason to hurry
+            if self.state.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let _ = tokio::time::timeout(time, changed).await;
+    }
+}
+
+/// What a container of a pod does.
+fn phase(pod: &Pod, container: &str) -> Phase {
+    if pod.spec.as_ref().is_none_or(|spec| spec.node_name.is_none()) {
+        return Phase::Pending;
+    }
+    let state = container_status(pod, container).and_then(|status| status.state.as_ref());
+    let ended = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    match state {
+        Some(state) if state.terminated.is_some() => Phase::Ended,
+        Some(state) if state.running.is_some() => Phase::Running,
+        // evicted, or ended before the container began
+        _ if matches!(ended, Some("Failed" | "Succeeded")) => Phase::Ended,
+        _ => Phase::Starting,
+    }
+}
+
+fn container_status<'a>(pod: &'a Pod, container: &str) -> Option<&'a ContainerStatus> {
+    let status = pod.status.as_ref()?;
+    let containers = status.container_statuses.iter().flatten();
+    let mut all = containers.chain(status.init_container_statuses.iter().flatten());
+    all.find(|status| status.name == container)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn what_a_container_does_is_read_from_its_own_state() {
+        let running = json!({"running": {}});
+        let waiting = json!({"waiting": {"reason": "ContainerCreating"}});
+        let ended = json!({"terminated": {"exitCode": 0}});
+        let rows = [
+            (json!({}), "Pending", None, Phase::Pending),
+            (json!({"nodeName": "n"}), "Pending", None, Phase::Starting),
+            (json!({"nodeName": "n"}), "Pending", Some(&waiting), Phase::Starting),
+            (json!({"nodeName": "n"}), "Running", Some(&running), Phase::Running),
+            (json!({"nodeName": "n"}), "Running", Some(&ended), Phase::Ended),
+            (json!({"nodeName": "n"}), "Failed", Some(&waiting), Phase::Ended),
+            (json!({"nodeName": "n"}), "Failed", None, Phase::Ended),
+        ];
+        for (mut spec, pod_phase, state, expected) in rows {
+            spec["containers"] = json!([{"name": "build"}]);
+            let statuses: Vec<Value> = state
+                .into_iter()
+                .map(|state| {
+                    json!({"name": "build", "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": state})
+                })
+                .collect();
+            let pod: Pod = serde_json::from_value(
+                json!({"spec": spec, "status": {"phase": pod_phase, "containerStatuses": statuses}}),
+            )
+            .expect("a pod");
+            assert_eq!(phase(&pod, "build"), expected, "{pod_phase} {state:?}");
+        }
+    }
+}
