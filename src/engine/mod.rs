@@ -3,6 +3,8 @@
 //! A [`Provisioner`] makes a place for pods ready and takes it away; [`Pods`] is the slice of the pod API
 //! that podline needs, and every engine implements it from the same [`Pod`] object.
 
+pub mod docker;
+pub mod kind;
 pub mod kube;
 mod provision;
 
