@@ -121,10 +121,10 @@ pub enum Origin {
     Global,
     /// `variables` of the job.
     Job,
+    /// The identifiers of `parallel:matrix`, which GitLab merges into the job's own variables.
+    Matrix,
     /// `variables` of the rule that matched.
     Rule,
-    /// The identifiers of `parallel:matrix`.
-    Matrix,
     /// An earlier job's dotenv report.
     Dotenv,
     /// The project's settings (`podline.toml`).
