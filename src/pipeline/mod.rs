@@ -5,9 +5,19 @@
 //! or starts a process.
 
 pub mod context;
+mod create;
 pub mod job;
+mod matrix;
+mod needs;
+mod policy;
+pub mod predefined;
+mod rules;
+pub mod slug;
+mod variables;
+mod workflow;
 
 pub use context::{Context, Event, Repository};
+pub use create::create;
 pub use job::{Job, JobId};
 
 use crate::config::Spanned;
@@ -60,3 +70,6 @@ impl Pipeline {
         self.jobs.iter().position(|job| job.name == name).map(JobId)
     }
 }
+
+#[cfg(test)]
+mod tests;

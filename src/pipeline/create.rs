@@ -1,0 +1,356 @@
+//! From the configuration to the jobs that exist.
+
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+
+use super::{
+    LeftOut, Pipeline, Repository,
+    context::Context,
+    job::{Environment, Job, Origin, Variable},
+    matrix::{self, Instance},
+    needs::{self, Names},
+    policy, predefined,
+    predefined::JobFacts,
+    rules::{self, Conditions},
+    variables::{self, Parts, Scope},
+    workflow::{self, Decided},
+};
+use crate::config::{
+    Config, Diagnostic, Diagnostics,
+    keyword::{
+        self, Rule, When,
+        job::{AllowFailure, EnvironmentAction},
+    },
+};
+
+/// The pipeline that GitLab would create. What makes it refuse is added to `diagnostics`; the jobs that
+/// could be made out are there nevertheless.
+pub fn create(
+    config: &Config,
+    context: &Context,
+    repository: &dyn Repository,
+    diagnostics: &mut Diagnostics,
+) -> Pipeline {
+    let conditions = Conditions::new(repository, &context.project.path);
+    let workflow = match workflow::decide(config, context, &conditions) {
+        Ok(workflow) => workflow,
+        Err(reason) => return not_created(config, reason),
+    };
+    let predefined = predefined::of_pipeline(context, workflow.name.as_deref());
+    let creation = Creation { config, context, conditions: &conditions, workflow: &workflow, predefined };
+    let (seeds, left_out) = creation.seeds(diagnostics);
+    if let Some(reason) = nothing_to_run(&seeds) {
+        return not_created(config, reason);
+    }
+    creation.pipeline(seeds, left_out, diagnostics)
+}
+
+/// Why there is no pipeline although `workflow` allows one.
+fn nothing_to_run(seeds: &[Seed<'_>]) -> Option<String> {
+    if seeds.is_empty() {
+        return Some("no job is in the pipeline for this event".to_owned());
+    }
+    let is_edge = |seed: &Seed<'_>| matches!(seed.job.stage.as_str(), ".pre" | ".post");
+    seeds.iter().all(is_edge).then(|| "only `.pre` and `.post` have jobs".to_owned())
+}
+
+fn not_created(config: &Config, reason: String) -> Pipeline {
+    let jobs = config.jobs.iter().map(|job| &job.name).chain(config.unresolved.iter().map(|job| &job.name));
+    Pipeline {
+        name: None,
+        stages: Vec::new(),
+        jobs: Vec::new(),
+        left_out: jobs.map(|name| LeftOut { name: name.value.clone(), reason: reason.clone() }).collect(),
+        cancel_on_job_failure: false,
+        not_simulated: config.not_simulated.clone(),
+        filtered: Some(reason),
+    }
+}
+
+/// What all jobs are created from.
+struct Creation<'c, 'r> {
+    config: &'c Config,
+    context: &'c Context,
+    conditions: &'c Conditions<'r>,
+    workflow: &'c Decided,
+    predefined: Vec<Variable>,
+}
+
+/// A job that is in the pipeline, before names in it are resolved.
+struct Seed<'c> {
+    job: &'c keyword::Job,
+    instance: Instance,
+    stage: usize,
+    rule: Option<usize>,
+    reason: String,
+    tags: Vec<String>,
+}
+
+/// Instances that are not in the pipeline: the job's key, the instance, the reason.
+type Absent = Vec<(String, String, String)>;
+
+impl<'c> Creation<'c, '_> {
+    /// The jobs that are in, by stage and position, and those that are not.
+    fn seeds(&self, diagnostics: &mut Diagnostics) -> (Vec<Seed<'c>>, Absent) {
+        // Of two instances with one name, the later replaces the earlier.
+        let mut all: IndexMap<String, (&'c keyword::Job, Instance)> = IndexMap::new();
+        for job in &self.config.jobs {
+            for instance in matrix::instances(job) {
+                all.insert(instance.name.clone(), (job, instance));
+            }
+        }
+        let (mut seeds, mut absent) = (Vec::new(), Vec::new());
+        for (name, (job, instance)) in all {
+            match self.seed(job, instance, diagnostics) {
+                Ok(seed) => seeds.push(seed),
+                Err(reason) => absent.push((job.name.value.clone(), name, reason)),
+            }
+        }
+        seeds.sort_by_key(|seed| seed.stage);
+        (seeds, absent)
+    }
+
+    /// Decides over one instance.
+    fn seed(
+        &self,
+        job: &'c keyword::Job,
+        instance: Instance,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Seed<'c>, String> {
+        let is_manual = job.when.as_deref() == Some(&When::Manual);
+        let (list, _) = self.variables(job, &instance, None, is_manual);
+        let scope = Scope::new(&list);
+        let (rule, reason) = match &job.rules {
+            Some(rules) => {
+                let (index, reason) = self.rule(rules, &scope)?;
+                (Some(index), reason)
+            }
+            None => {
+                let has_workflow_rules = self.config.workflow.rules.is_some();
+                let reason = policy::decide(job, has_workflow_rules, self.context, self.conditions, &scope)?;
+                (None, reason)
+            }
+        };
+        if let Some(cycle) = scope.cycle() {
+            let message = format!("`{}`: {cycle}", job.name.value);
+            diagnostics.push(Diagnostic::error("variable-cycle", message, job.name.span));
+        }
+        let stages = &self.config.stages;
+        Ok(Seed {
+            stage: stages.iter().position(|stage| stage.value == job.stage.value).unwrap_or(stages.len()),
+            rule,
+            reason,
+            // As upstream, variables of the matched rule are not there yet.
+            tags: job.tags.iter().map(|tag| scope.expand_once(tag)).collect(),
+            job,
+            instance,
+        })
+    }
+
+    fn rule(&self, rules: &[Rule], scope: &Scope<'_>) -> Result<(usize, String), String> {
+        let index = self.conditions.first_match(rules, scope).ok_or("no rule matched")?;
+        match &rules[index] {
+            Rule { when: Some(When::Never), .. } => {
+                Err(format!("`rules: when: never` matched (rule {})", index + 1))
+            }
+            rule => Ok((index, rules::describe(index, rule))),
+        }
+    }
+
+    /// The variables of an instance, and its environment, whose name and URL are made from them and
+    /// become variables in turn.
+    fn variables(
+        &self,
+        job: &keyword::Job,
+        instance: &Instance,
+        rule: Option<&Rule>,
+        is_manual: bool,
+    ) -> (Vec<Variable>, Option<Environment>) {
+        let with = |environment: Option<&Environment>| {
+            let mut facts = predefined::of_job(&JobFacts {
+                name: &instance.name,
+                group: &job.name,
+                stage: &job.stage,
+                image: job.image.as_ref().map(|image| image.name.as_str()),
+                is_manual,
+                instance: instance.position,
+                environment,
+                tier: job.environment.as_ref().and_then(|environment| environment.tier.as_deref()),
+            });
+            facts.reserve(160);
+            variables::of_job(Parts {
+                context: self.context,
+                pipeline: &self.predefined,
+                job: facts,
+                global: &self.workflow.global,
+                inherit: &job.inherit_variables,
+                own: &job.variables,
+                matrix: &instance.variables,
+                rule: rule.map(|rule| &rule.variables),
+            })
+        };
+        let list = with(None);
+        let Some(written) = &job.environment else { return (list, None) };
+        let name = Scope::new(&list).expand(&written.name);
+        let mut environment = Environment { name, url: None, action: written.action };
+        let list = with(Some(&environment));
+        let Some(url) = &written.url else { return (list, Some(environment)) };
+        // A dotenv report may still bring what is unknown now.
+        environment.url = Some(Scope::new(&list).expand_existing(url));
+        (with(Some(&environment)), Some(environment))
+    }
+
+    fn pipeline(&self, seeds: Vec<Seed<'c>>, absent: Absent, diagnostics: &mut Diagnostics) -> Pipeline {
+        let reasons: HashMap<String, String> =
+            absent.iter().map(|(_, name, reason)| (name.clone(), reason.clone())).collect();
+        let present = seeds.iter().map(|seed| (seed.instance.name.clone(), seed.stage));
+        let mut names = Names::new(self.config, present, reasons);
+        let jobs: Vec<Job> = seeds.iter().map(|seed| self.job(seed, &mut names, diagnostics)).collect();
+        let jobs = with_artifacts_only(jobs);
+        report_cycle(&jobs, diagnostics);
+        let mut stages: Vec<String> = Vec::new();
+        for job in &jobs {
+            if stages.last() != Some(&job.stage) {
+                stages.push(job.stage.clone());
+            }
+        }
+        Pipeline {
+            name: self.workflow.name.clone(),
+            stages,
+            jobs,
+            left_out: self.left_out(absent, &seeds),
+            cancel_on_job_failure: self.workflow.cancel_on_job_failure,
+            not_simulated: self.config.not_simulated.clone(),
+            filtered: None,
+        }
+    }
+
+    fn job(&self, seed: &Seed<'c>, names: &mut Names<'c>, diagnostics: &mut Diagnostics) -> Job {
+        let Seed { job, instance, .. } = seed;
+        let rule = seed.rule.and_then(|index| job.rules.as_ref()?.get(index));
+        let when = rule.and_then(|rule| rule.when).or(job.when.as_deref().copied()).unwrap_or_default();
+        let written = needs_of(job, rule);
+        let needs = written.map(|written| names.needs(job, instance, seed.stage, written, diagnostics));
+        let artifacts_from = names.artifacts_from(job, seed.stage, needs.as_deref(), diagnostics);
+        let (mut variables, environment) = self.variables(
+            job,
+            instance,
+            rule.filter(|rule| !rule.variables.is_empty()),
+            when == When::Manual,
+        );
+        variables.splice(0..0, job.token_variables.iter().map(|name| dummy(name)));
+        let scope = Scope::new(&variables);
+        let resource_group = job.resource_group.as_ref().map(|group| scope.expand(group));
+        Job {
+            name: instance.name.clone(),
+            key: job.name.clone(),
+            instance: instance.position,
+            stage: job.stage.value.clone(),
+            when,
+            start_in: rule
+                .and_then(|rule| rule.start_in.as_ref())
+                .or(job.start_in.as_ref())
+                .map(|delay| delay.value),
+            allow_failure: allow_failure(job, rule),
+            needs,
+            artifacts_from,
+            matched_rule: seed.rule,
+            reason: seed.reason.clone(),
+            held: held(job, environment.as_ref()),
+            script: job.before_script.iter().chain(&job.script).cloned().collect(),
+            after_script: job.after_script.clone(),
+            pre_get_sources_script: job.pre_get_sources_script.clone(),
+            image: job.image.clone(),
+            services: job.services.clone(),
+            artifacts: job.artifacts.clone(),
+            cache: job.cache.clone(),
+            retry: job.retry.clone(),
+            timeout: job.timeout.as_ref().map(|timeout| timeout.value),
+            interruptible: rule.and_then(|rule| rule.interruptible).unwrap_or(job.interruptible),
+            tags: seed.tags.clone(),
+            resource_group: resource_group.filter(|group| !group.is_empty()),
+            environment,
+            trigger: job.trigger.clone(),
+            coverage: job.coverage.as_ref().map(|pattern| pattern.value.clone()),
+            span: job.name.span,
+            variables,
+        }
+    }
+
+    /// The absent instances; those of one job that share a reason go by the job's name.
+    fn left_out(&self, absent: Absent, seeds: &[Seed<'_>]) -> Vec<LeftOut> {
+        let mut list: Vec<LeftOut> = Vec::new();
+        for (key, name, reason) in absent {
+            let is_whole = seeds.iter().all(|seed| seed.job.name.value != key);
+            let name = if is_whole { key } else { name };
+            let left_out = LeftOut { name, reason };
+            if list.last() != Some(&left_out) {
+                list.push(left_out);
+            }
+        }
+        let unresolved = self.config.unresolved.iter();
+        list.extend(
+            unresolved.map(|job| LeftOut { name: job.name.value.clone(), reason: job.reason.clone() }),
+        );
+        list
+    }
+}
+
+/// `needs` of the matched rule, or the job's. An empty list in a rule does not free a job from the order
+/// of stages that had no `needs` itself (`Rules::Result#build_attributes`).
+fn needs_of<'c>(job: &'c keyword::Job, rule: Option<&'c Rule>) -> Option<&'c [keyword::job::Need]> {
+    match rule.and_then(|rule| rule.needs.as_deref()) {
+        Some([]) if job.needs.is_none() => None,
+        Some(needs) => Some(needs),
+        None => job.needs.as_deref(),
+    }
+}
+
+/// A job that is manual by itself may fail; one that a rule makes manual blocks.
+fn allow_failure(job: &keyword::Job, rule: Option<&Rule>) -> AllowFailure {
+    let by_rule = rule.and_then(|rule| rule.allow_failure.clone());
+    let is_manual = job.when.as_deref() == Some(&When::Manual);
+    by_rule.or_else(|| job.allow_failure.clone()).unwrap_or(AllowFailure::Always(is_manual))
+}
+
+/// Why podline does not start a job by itself.
+fn held(job: &keyword::Job, environment: Option<&Environment>) -> Option<String> {
+    let deploys = environment.and_then(|environment| match environment.action {
+        EnvironmentAction::Start => Some(format!("would deploy to `{}`", environment.name)),
+        EnvironmentAction::Stop => Some(format!("would stop `{}`", environment.name)),
+        EnvironmentAction::Prepare | EnvironmentAction::Verify | EnvironmentAction::Access => None,
+    });
+    deploys.or_else(|| job.release.map(|_| "would create a release".to_owned()))
+}
+
+/// A stand-in for a token that only a server can sign.
+fn dummy(name: &str) -> Variable {
+    Variable {
+        key: name.to_owned(),
+        value: "podline-dummy-token".to_owned(),
+        origin: Origin::Predefined,
+        raw: true,
+        masked: false,
+        file: false,
+    }
+}
+
+/// Keeps of `artifacts_from` the jobs that have artifacts at all.
+fn with_artifacts_only(mut jobs: Vec<Job>) -> Vec<Job> {
+    let has_artifacts: Vec<bool> = jobs.iter().map(|job| job.artifacts.is_some()).collect();
+    for job in &mut jobs {
+        job.artifacts_from.retain(|id| has_artifacts[id.0]);
+    }
+    jobs
+}
+
+fn report_cycle(jobs: &[Job], diagnostics: &mut Diagnostics) {
+    let needs: Vec<_> = jobs.iter().map(|job| job.needs.clone()).collect();
+    let Some(cycle) = needs::cycle(&needs) else { return };
+    let names: Vec<String> = cycle.iter().map(|id| format!("`{}`", jobs[id.0].name)).collect();
+    let first = &jobs[cycle[0].0];
+    let message = format!("jobs need each other: {} and again {}", names.join(", "), names[0]);
+    diagnostics
+        .push(Diagnostic::error("circular-needs", message, first.span).help("remove one of these needs"));
+}

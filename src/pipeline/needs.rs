@@ -1,0 +1,278 @@
+//! `needs` and `dependencies`: names to jobs, with what is wrong about them.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    job::{JobId, Need},
+    matrix::{self, Instance},
+};
+use crate::config::{
+    Config, Diagnostic, Diagnostics, Span, Spanned,
+    diagnostic::nearest,
+    keyword::job::{Job, Need as Written, NeedTarget},
+};
+
+/// `ci_needs_size_limit`.
+const MAX_NEEDS: usize = 50;
+
+/// All names that `needs` may use, and what became of them.
+pub(super) struct Names<'c> {
+    config: &'c Config,
+    /// Instances by the key of their job, of jobs with `parallel`.
+    instances: HashMap<&'c str, Vec<String>>,
+    present: HashMap<String, (JobId, usize)>,
+    left_out: HashMap<String, String>,
+    reported: HashSet<String>,
+}
+
+impl<'c> Names<'c> {
+    /// `present` are the jobs of the pipeline in order with the index of their stage; `left_out` the
+    /// other instances with the reason.
+    pub(super) fn new(
+        config: &'c Config,
+        present: impl Iterator<Item = (String, usize)>,
+        left_out: HashMap<String, String>,
+    ) -> Self {
+        let with_parallel = config.jobs.iter().filter(|job| job.parallel.is_some());
+        let names = |job: &Job| matrix::instances(job).into_iter().map(|instance| instance.name).collect();
+        Self {
+            config,
+            instances: with_parallel.map(|job| (job.name.as_str(), names(job))).collect(),
+            present: present.enumerate().map(|(at, (name, stage))| (name, (JobId(at), stage))).collect(),
+            left_out,
+            reported: HashSet::new(),
+        }
+    }
+
+    /// The jobs that an instance needs.
+    pub(super) fn needs(
+        &mut self,
+        job: &Job,
+        instance: &Instance,
+        stage: usize,
+        written: &[Written],
+        diagnostics: &mut Diagnostics,
+    ) -> Vec<Need> {
+        let mut found: Vec<Need> = Vec::new();
+        let mut count = 0;
+        for need in written {
+            let names = self.names_of(job, instance, need, diagnostics);
+            count += names.len();
+            for name in names {
+                match self.present.get(&name) {
+                    Some(&(_, later)) if later > stage => {
+                        self.report(diagnostics, later_stage("need-of-later-stage", job, &name, need.span));
+                    }
+                    Some(&(id, _)) if found.iter().any(|known| known.job == id) => {
+                        let message = format!("`{}` needs `{name}` twice", job.name.value);
+                        let twice = Diagnostic::error("duplicate-need", message, need.span);
+                        self.report(diagnostics, twice.help("remove one of them"));
+                    }
+                    Some(&(id, _)) => found.push(Need { job: id, artifacts: need.artifacts }),
+                    None if need.optional => {}
+                    None => self.report_missing(job, need, &name, diagnostics),
+                }
+            }
+        }
+        if count > MAX_NEEDS {
+            let message = format!("`{}` needs {count} jobs, and {MAX_NEEDS} is the most", job.name.value);
+            let help = "let it run after a whole stage instead, without `needs`";
+            self.report(diagnostics, Diagnostic::error("too-many-needs", message, job.name.span).help(help));
+        }
+        found
+    }
+
+    /// The names that one need stands for: a whole parallel job means all of its instances.
+    fn names_of(
+        &mut self,
+        job: &Job,
+        instance: &Instance,
+        need: &Written,
+        diagnostics: &mut Diagnostics,
+    ) -> Vec<String> {
+        let NeedTarget::Job { name, matrix } = &need.target else { return Vec::new() };
+        let mut unknown = Vec::new();
+        let mut fill = |text: &str| interpolate(text, &instance.variables, &mut unknown);
+        let name = fill(name);
+        let chosen = matrix.as_ref().map(|matrix| {
+            let mut filled = matrix.clone();
+            for value in filled.iter_mut().flatten().flat_map(|(_, values)| values) {
+                *value = fill(value);
+            }
+            matrix::permutations(&filled)
+        });
+        for identifier in unknown {
+            let message = format!("`{}` has no `{identifier}` in its `parallel:matrix`", job.name.value);
+            let error = Diagnostic::error("unknown-matrix-identifier", message, need.span);
+            let help = "`$[[ matrix.NAME ]]` takes a value of the job that needs, not of the one needed";
+            self.report(diagnostics, error.help(help));
+        }
+        if let Some(chosen) = chosen {
+            return chosen.iter().map(|variables| matrix::matrix_name(&name, variables)).collect();
+        }
+        self.instances.get(name.as_str()).cloned().unwrap_or_else(|| vec![name])
+    }
+
+    fn report_missing(&mut self, job: &Job, need: &Written, name: &str, diagnostics: &mut Diagnostics) {
+        let NeedTarget::Job { name: written, .. } = &need.target else { return };
+        let message =
+            format!("`{}` needs `{name}`, but `{name}` does not exist in the pipeline", job.name.value);
+        let reason = self.left_out.get(name).cloned();
+        let is_known = reason.is_some() || self.config.jobs.iter().any(|job| job.name.value == *written);
+        let may_come = !self.config.unavailable.is_empty()
+            || self.config.unresolved.iter().any(|job| job.name.value == *written);
+        if !is_known && may_come {
+            let unresolved = Diagnostic::warning(
+                "unresolved-need",
+                format!("`{}` needs `{name}`, which no file that could be read defines", job.name.value),
+                need.span,
+            );
+            self.report(diagnostics, unresolved.help("it may be in an include that could not be had"));
+            return;
+        }
+        let error = Diagnostic::error("missing-need", message, need.span);
+        self.report(diagnostics, match reason {
+            Some(reason) => error.help(format!(
+                "`{name}` is left out ({reason}); write `optional: true` for a job that is not always there"
+            )),
+            None => match self.suggestion(written, name) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error,
+            },
+        });
+    }
+
+    fn suggestion(&self, written: &str, name: &str) -> Option<String> {
+        if let Some(instances) = self.instances.get(written) {
+            let list: Vec<&str> = instances.iter().take(3).map(String::as_str).collect();
+            return nearest(name, list.iter().copied()).or(list.first().copied()).map(str::to_owned);
+        }
+        let keys = self.config.jobs.iter().map(|job| job.name.as_str());
+        nearest(name, keys).map(str::to_owned)
+    }
+
+    /// Jobs whose artifacts an instance may take, by `needs`, `dependencies` and stages, in order.
+    pub(super) fn artifacts_from(
+        &mut self,
+        job: &Job,
+        stage: usize,
+        needs: Option<&[Need]>,
+        diagnostics: &mut Diagnostics,
+    ) -> Vec<JobId> {
+        let named =
+            job.dependencies.as_ref().map(|list| self.dependencies(job, stage, needs, list, diagnostics));
+        let mut taken: Vec<JobId> = match needs {
+            Some(needs) => needs.iter().filter(|need| need.artifacts).map(|need| need.job).collect(),
+            None => self.present.values().filter(|(_, of)| *of < stage).map(|(id, _)| *id).collect(),
+        };
+        taken.retain(|id| named.as_ref().is_none_or(|named| named.contains(id)));
+        taken.sort_unstable();
+        taken
+    }
+
+    fn dependencies(
+        &mut self,
+        job: &Job,
+        stage: usize,
+        needs: Option<&[Need]>,
+        list: &[Spanned<String>],
+        diagnostics: &mut Diagnostics,
+    ) -> HashSet<JobId> {
+        let mut found = HashSet::new();
+        for name in list {
+            let names =
+                self.instances.get(name.as_str()).cloned().unwrap_or_else(|| vec![name.value.clone()]);
+            let mut is_known = false;
+            for instance in names {
+                match self.present.get(&instance) {
+                    Some(&(id, of)) if of < stage || needs.is_some() => {
+                        is_known = true;
+                        found.insert(id);
+                        if needs.is_some_and(|needs| needs.iter().all(|need| need.job != id)) {
+                            let message =
+                                format!("`{}` depends on `{instance}` and does not need it", job.name.value);
+                            let error = Diagnostic::error("dependency-not-needed", message, name.span);
+                            self.report(diagnostics, error.help("add it to `needs`, or remove it here"));
+                        }
+                    }
+                    Some(_) => {
+                        is_known = true;
+                        let error = later_stage("dependency-of-later-stage", job, &instance, name.span);
+                        self.report(diagnostics, error);
+                    }
+                    // A job that rules leave out has no artifacts, and that is fine.
+                    None => is_known |= self.left_out.contains_key(&instance),
+                }
+            }
+            if !is_known && self.config.unavailable.is_empty() {
+                let message =
+                    format!("`{}` depends on `{}`, which does not exist", job.name.value, name.value);
+                let error = Diagnostic::error("missing-dependency", message, name.span);
+                self.report(
+                    diagnostics,
+                    match self.suggestion(name, name) {
+                        Some(near) => error.help(format!("did you mean `{near}`?")),
+                        None => error,
+                    },
+                );
+            }
+        }
+        found
+    }
+
+    /// Adds what all instances of a job would say only once.
+    fn report(&mut self, diagnostics: &mut Diagnostics, diagnostic: Diagnostic) {
+        if self.reported.insert(format!("{}{:?}{}", diagnostic.code, diagnostic.span, diagnostic.message)) {
+            diagnostics.push(diagnostic);
+        }
+    }
+}
+
+fn later_stage(code: &'static str, job: &Job, name: &str, span: Span) -> Diagnostic {
+    let message = format!("`{name}` is not in a stage before that of `{}`", job.name.value);
+    Diagnostic::error(code, message, span).help("move one of them to another `stage`")
+}
+
+/// Fills in `$[[ matrix.NAME ]]` (`MatrixInterpolator`); names that the matrix does not have are left as
+/// they are written and told.
+fn interpolate(text: &str, variables: &[(String, String)], unknown: &mut Vec<String>) -> String {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("$[[") {
+        let Some(end) = rest[start..].find("]]").map(|end| start + end + 2) else { break };
+        let identifier = rest[start + 3..end - 2].trim().strip_prefix("matrix.");
+        let known = identifier.and_then(|name| variables.iter().find(|(key, _)| key == name));
+        if let (Some(name), None) = (identifier, known) {
+            unknown.push(name.to_owned());
+        }
+        filled.push_str(&rest[..start]);
+        filled.push_str(known.map_or(&rest[start..end], |(_, value)| value));
+        rest = &rest[end..];
+    }
+    filled.push_str(rest);
+    filled
+}
+
+/// A circle of jobs that need each other, if there is one.
+pub(super) fn cycle(needs: &[Option<Vec<Need>>]) -> Option<Vec<JobId>> {
+    let mut done = vec![false; needs.len()];
+    for start in 0..needs.len() {
+        let mut path: Vec<(usize, usize)> = vec![(start, 0)];
+        while let Some((at, next)) = path.pop() {
+            if done[at] {
+                continue;
+            }
+            let Some(need) = needs[at].as_ref().and_then(|list| list.get(next)) else {
+                done[at] = true;
+                continue;
+            };
+            path.push((at, next + 1));
+            let child = need.job.0;
+            if let Some(from) = path.iter().position(|(open, _)| *open == child) {
+                return Some(path[from..].iter().map(|(open, _)| JobId(*open)).collect());
+            }
+            path.push((child, 0));
+        }
+    }
+    None
+}
