@@ -9,6 +9,7 @@ mod create;
 pub mod job;
 mod matrix;
 mod needs;
+pub mod plan;
 mod policy;
 pub mod predefined;
 mod rules;
@@ -19,6 +20,7 @@ mod workflow;
 pub use context::{Context, Event, Repository};
 pub use create::create;
 pub use job::{Job, JobId};
+pub use plan::Plan;
 
 use crate::config::Spanned;
 pub use crate::config::keyword::{

@@ -2,6 +2,7 @@
 
 mod needs;
 mod parallel;
+mod plan;
 mod policy;
 mod rules;
 mod variables;

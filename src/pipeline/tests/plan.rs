@@ -1,0 +1,81 @@
+use super::*;
+use crate::{config::Diagnostic, pipeline::Plan};
+
+#[test]
+fn a_plan_has_the_shape_that_machines_read() {
+    let mut sources = Sources::default();
+    let file = sources.add(".gitlab-ci.yml", "a:\n  scirpt: []\n");
+    let mut diagnostics = Diagnostics::default();
+    diagnostics.push(Diagnostic::error("unknown-keyword", "`scirpt` is no keyword", Span::new(file, 5..11)));
+    diagnostics.push(Diagnostic::warning("empty", "nothing to see", None));
+    let jobs = vec![
+        in_stage("build", "b"),
+        Job { rules: Some(vec![never()]), ..job("gone") },
+        Job {
+            needs: Some(vec![need("b")]),
+            rules: Some(vec![Rule { when: Some(When::Manual), ..Rule::default() }]),
+            environment: Some(environment("staging", EnvironmentAction::Start)),
+            ..in_stage("deploy", "d")
+        },
+    ];
+    let (pipeline, _) = created(jobs, push("x"));
+    let plan = Plan::new(&pipeline, &diagnostics, &sources);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&plan).expect("JSON"), @r##"
+    {
+      "stages": [
+        "build",
+        "deploy"
+      ],
+      "jobs": [
+        {
+          "name": "b",
+          "stage": "build",
+          "when": "on_success",
+          "allow_failure": false,
+          "needs": null,
+          "matched_rule": null,
+          "environment": null
+        },
+        {
+          "name": "d",
+          "stage": "deploy",
+          "when": "manual",
+          "allow_failure": false,
+          "needs": [
+            "b"
+          ],
+          "matched_rule": 0,
+          "environment": {
+            "name": "staging",
+            "url": null,
+            "action": "start"
+          }
+        }
+      ],
+      "left_out": [
+        {
+          "name": "gone",
+          "reason": "`rules: when: never` matched (rule 1)"
+        }
+      ],
+      "diagnostics": [
+        {
+          "severity": "warning",
+          "code": "empty",
+          "message": "nothing to see",
+          "file": null,
+          "line": null,
+          "column": null
+        },
+        {
+          "severity": "error",
+          "code": "unknown-keyword",
+          "message": "`scirpt` is no keyword",
+          "file": ".gitlab-ci.yml",
+          "line": 2,
+          "column": 3
+        }
+      ]
+    }
+    "##);
+}
