@@ -2,6 +2,7 @@
 //!
 //! `default` and `extends` are already applied; variables are not expanded and rules not evaluated.
 
+pub mod duration;
 pub mod job;
 pub mod rules;
 
