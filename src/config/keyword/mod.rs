@@ -5,6 +5,7 @@
 pub mod duration;
 pub mod job;
 pub mod rules;
+pub mod support;
 
 use std::time::Duration;
 

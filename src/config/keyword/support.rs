@@ -1,0 +1,203 @@
+//! What podline makes of every keyword of the language: the one source for what it says about that.
+
+/// What podline makes of a keyword.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stance {
+    /// It does what GitLab does.
+    ActedOn,
+    /// It does part of it, which the note says.
+    Partly,
+    /// It has a meaning on a GitLab server only, and nothing of it could show here.
+    ServerOnly,
+    /// It is accepted, checked and not acted on; a run names it.
+    NotSimulated,
+    /// The job that has it is not run.
+    Refused,
+}
+
+/// One keyword.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keyword {
+    /// Its path as GitLab's reference names it: `cache:key:files`; of jobs and `default` alike.
+    pub keyword: &'static str,
+    /// What podline makes of it.
+    pub stance: Stance,
+    /// A few words on how far.
+    pub note: &'static str,
+}
+
+/// The keyword of a path, if the table has it.
+pub fn find(path: &str) -> Option<&'static Keyword> {
+    KEYWORDS.binary_search_by(|keyword| keyword.keyword.cmp(path)).ok().map(|at| &KEYWORDS[at])
+}
+
+const fn acted_on(keyword: &'static str) -> Keyword {
+    Keyword { keyword, stance: Stance::ActedOn, note: "" }
+}
+
+const fn partly(keyword: &'static str, note: &'static str) -> Keyword {
+    Keyword { keyword, stance: Stance::Partly, note }
+}
+
+const fn server_only(keyword: &'static str, note: &'static str) -> Keyword {
+    Keyword { keyword, stance: Stance::ServerOnly, note }
+}
+
+const fn not_simulated(keyword: &'static str, note: &'static str) -> Keyword {
+    Keyword { keyword, stance: Stance::NotSimulated, note }
+}
+
+const fn refused(keyword: &'static str, note: &'static str) -> Keyword {
+    Keyword { keyword, stance: Stance::Refused, note }
+}
+
+/// Every keyword, sorted by path.
+pub const KEYWORDS: &[Keyword] = &[
+    acted_on("after_script"),
+    acted_on("allow_failure"),
+    acted_on("allow_failure:exit_codes"),
+    acted_on("artifacts"),
+    server_only("artifacts:access", "who may download on GitLab"),
+    acted_on("artifacts:exclude"),
+    server_only("artifacts:expire_in", "artifacts of a run stay until the run is removed"),
+    server_only("artifacts:expose_as", "a link in merge requests"),
+    acted_on("artifacts:name"),
+    acted_on("artifacts:paths"),
+    server_only("artifacts:public", "who may download on GitLab"),
+    partly("artifacts:reports", "kept as files; `dotenv` gives variables, `junit` a summary"),
+    acted_on("artifacts:untracked"),
+    acted_on("artifacts:when"),
+    acted_on("before_script"),
+    acted_on("cache"),
+    acted_on("cache:fallback_keys"),
+    acted_on("cache:key"),
+    acted_on("cache:key:files"),
+    acted_on("cache:key:files_commits"),
+    acted_on("cache:key:prefix"),
+    acted_on("cache:paths"),
+    acted_on("cache:policy"),
+    server_only("cache:unprotect", "there are no protected branches here"),
+    acted_on("cache:untracked"),
+    acted_on("cache:when"),
+    partly("coverage", "checked, and read from the trace where a report shows it"),
+    not_simulated("dast_configuration", "profiles live on GitLab"),
+    acted_on("default"),
+    acted_on("dependencies"),
+    partly("environment", "gives its variables; the job is held unless it is to deploy"),
+    acted_on("environment:action"),
+    not_simulated("environment:auto_stop_in", "no environment outlives a run"),
+    acted_on("environment:deployment_tier"),
+    not_simulated("environment:kubernetes", "no agent is connected"),
+    acted_on("environment:name"),
+    partly("environment:on_stop", "checked; no environment outlives a run"),
+    acted_on("environment:url"),
+    acted_on("except"),
+    acted_on("extends"),
+    partly("hooks", "`pre_get_sources_script` runs before the script, with sources in place"),
+    not_simulated("id_tokens", "GitLab signs them; the variables hold dummy values"),
+    not_simulated("identity", "GitLab signs it"),
+    acted_on("image"),
+    acted_on("image:docker:platform"),
+    not_simulated("image:docker:user", "the Kubernetes executor cannot map it"),
+    acted_on("image:entrypoint"),
+    acted_on("image:kubernetes:user"),
+    acted_on("image:name"),
+    acted_on("image:pull_policy"),
+    acted_on("include"),
+    acted_on("inherit"),
+    not_simulated("inputs", "inputs of a job are given when it is started by hand"),
+    server_only("interruptible", "one run has no newer pipeline that could cancel it"),
+    server_only("manual_confirmation", "a question that GitLab's page asks"),
+    acted_on("needs"),
+    acted_on("needs:artifacts"),
+    acted_on("needs:job"),
+    acted_on("needs:optional"),
+    acted_on("needs:parallel"),
+    not_simulated("needs:pipeline", "there is no other pipeline"),
+    not_simulated("needs:project", "artifacts of other projects are not fetched"),
+    acted_on("only"),
+    server_only("only:kubernetes", "no cluster is connected to the project"),
+    partly("pages", "its directory becomes an artifact; nothing is published"),
+    server_only("pages:expire_in", "nothing is published"),
+    server_only("pages:path_prefix", "nothing is published"),
+    acted_on("pages:publish"),
+    acted_on("parallel"),
+    acted_on("parallel:matrix"),
+    server_only("publish", "nothing is published"),
+    not_simulated("release", "the job is held; nothing is released"),
+    partly("resource_group", "one run has no other pipeline to wait for"),
+    acted_on("retry"),
+    acted_on("retry:exit_codes"),
+    acted_on("retry:max"),
+    acted_on("retry:when"),
+    acted_on("rules"),
+    acted_on("rules:allow_failure"),
+    acted_on("rules:changes"),
+    acted_on("rules:changes:compare_to"),
+    acted_on("rules:changes:paths"),
+    not_simulated("rules:changes:regexp", "the rule matches as if it were not there"),
+    acted_on("rules:exists"),
+    acted_on("rules:exists:paths"),
+    not_simulated("rules:exists:project", "other projects are not looked into"),
+    not_simulated("rules:exists:regexp", "the rule matches as if it were not there"),
+    acted_on("rules:if"),
+    server_only("rules:interruptible", "one run has no newer pipeline that could cancel it"),
+    acted_on("rules:needs"),
+    acted_on("rules:start_in"),
+    acted_on("rules:variables"),
+    acted_on("rules:when"),
+    refused("run", "an experiment of GitLab's"),
+    acted_on("script"),
+    not_simulated("secrets", "no vault is asked; the variables hold dummy values"),
+    acted_on("services"),
+    acted_on("services:alias"),
+    acted_on("services:command"),
+    acted_on("services:docker:platform"),
+    not_simulated("services:docker:user", "the Kubernetes executor cannot map it"),
+    acted_on("services:entrypoint"),
+    acted_on("services:kubernetes:user"),
+    acted_on("services:name"),
+    acted_on("services:pull_policy"),
+    acted_on("services:variables"),
+    acted_on("spec"),
+    acted_on("stage"),
+    acted_on("stages"),
+    acted_on("start_in"),
+    partly("tags", "every job runs on the one runner there is"),
+    acted_on("timeout"),
+    acted_on("trigger"),
+    acted_on("trigger:forward"),
+    acted_on("trigger:include"),
+    acted_on("trigger:inputs"),
+    not_simulated("trigger:project", "pipelines of other projects are not started"),
+    acted_on("trigger:strategy"),
+    acted_on("variables"),
+    acted_on("variables:description"),
+    acted_on("variables:expand"),
+    server_only("variables:options", "a choice on GitLab's page"),
+    acted_on("variables:value"),
+    acted_on("when"),
+    acted_on("workflow"),
+    acted_on("workflow:auto_cancel:on_job_failure"),
+    server_only("workflow:auto_cancel:on_new_commit", "one run has no newer pipeline"),
+    acted_on("workflow:name"),
+    acted_on("workflow:rules"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_names_nothing_twice() {
+        let order: Vec<_> = KEYWORDS.windows(2).filter(|pair| pair[0].keyword >= pair[1].keyword).collect();
+        assert!(order.is_empty(), "{order:?}");
+    }
+
+    #[test]
+    fn what_is_not_acted_on_says_why() {
+        for keyword in KEYWORDS {
+            assert_eq!(keyword.note.is_empty(), keyword.stance == Stance::ActedOn, "{}", keyword.keyword);
+        }
+    }
+}
