@@ -73,6 +73,45 @@ pub struct Job {
     pub token_variables: Vec<Spanned<String>>,
 }
 
+impl Job {
+    /// A job that says nothing but its name and stage.
+    pub fn new(name: Spanned<String>, stage: Spanned<String>) -> Self {
+        Self {
+            name,
+            stage,
+            before_script: Vec::new(),
+            script: Vec::new(),
+            after_script: Vec::new(),
+            pre_get_sources_script: Vec::new(),
+            image: None,
+            services: Vec::new(),
+            variables: Variables::new(),
+            inherit_variables: Inherit::default(),
+            rules: None,
+            only: None,
+            except: None,
+            when: None,
+            start_in: None,
+            allow_failure: None,
+            needs: None,
+            dependencies: None,
+            parallel: None,
+            artifacts: None,
+            cache: Vec::new(),
+            retry: Retry::default(),
+            timeout: None,
+            interruptible: false,
+            tags: Vec::new(),
+            resource_group: None,
+            environment: None,
+            release: None,
+            trigger: None,
+            coverage: None,
+            token_variables: Vec::new(),
+        }
+    }
+}
+
 /// `image`, or the image of a service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Image {

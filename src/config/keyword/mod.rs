@@ -4,6 +4,7 @@
 
 pub mod duration;
 pub mod job;
+mod read;
 pub mod rules;
 pub mod support;
 

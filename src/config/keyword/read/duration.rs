@@ -1,0 +1,36 @@
+//! Durations where a keyword takes one.
+
+use std::time::Duration;
+
+use super::value::{Context, Value};
+use crate::config::{
+    keyword::{NaturalDuration, duration},
+    source::Spanned,
+};
+
+/// A duration of at most `longest`.
+pub(super) fn read(value: &Value<'_>, longest: Duration, cx: &mut Context<'_>) -> Option<NaturalDuration> {
+    let text = value.string(cx)?;
+    match duration::parse(&text) {
+        Ok(read) if read <= longest => Some(Spanned::new(read, text.span)),
+        Ok(_) => {
+            let days = longest.as_secs() / 86_400;
+            cx.report(value.error("duration-too-long", format_args!("should not exceed {days} days")));
+            None
+        }
+        Err(why) => {
+            let help = "durations look like `90`, `3 minutes`, `1h 30m`, `2 days`";
+            cx.report(value.error("bad-duration", format_args!("should be a duration: {why}")).help(help));
+            None
+        }
+    }
+}
+
+/// A duration that nothing is made of here: it may be `never`, or hold variables.
+pub(super) fn check(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Spanned<String>> {
+    let text = value.string(cx)?;
+    if !text.eq_ignore_ascii_case("never") && !text.contains('$') {
+        read(value, Duration::MAX, cx)?;
+    }
+    Some(text)
+}

@@ -1,0 +1,87 @@
+//! `needs` of a job and of a rule (`Entry::Needs`, `Entry::Need`).
+
+use super::{
+    parallel,
+    value::{Context, Fields, Value},
+};
+use crate::config::{
+    diagnostic::Diagnostic,
+    keyword::job::{Need, NeedTarget},
+    node::Kind,
+};
+
+/// The most entries that GitLab takes (`ci_needs_size_limit`).
+const MOST: usize = 50;
+
+/// The longest name of a needed job (`Ci::BuildNeed::MAX_JOB_NAME_LENGTH`).
+const LONGEST_NAME: usize = 128;
+
+/// A list of needs, or a single hash.
+pub(super) fn read(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Vec<Need>> {
+    if value.node.as_mapping().is_none() && value.node.as_sequence().is_none() {
+        return value.expected("an array or a hash", cx);
+    }
+    let entries = value.flattened(usize::MAX, cx)?;
+    if entries.len() > MOST {
+        let rest = format_args!("has {} entries, GitLab takes {MOST}", entries.len());
+        cx.report(value.error("too-many", rest));
+    }
+    Some(entries.iter().filter_map(|entry| need(entry, cx)).collect())
+}
+
+fn need(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Need> {
+    let Kind::Mapping(_) = value.node.kind else {
+        if value.node.as_str().is_none() {
+            return value.expected("a job's name or a hash", cx);
+        }
+        let name = job_name(value, cx)?;
+        let target = NeedTarget::Job { name, matrix: None };
+        return Some(Need { span: value.span(), target, artifacts: true, optional: false });
+    };
+    let fields = value.fields(cx)?;
+    let target = target(&fields, cx);
+    let artifacts = fields.get("artifacts").and_then(|artifacts| artifacts.boolean(cx));
+    fields.finish(cx);
+    let (target, optional) = target?;
+    Some(Need { span: value.span(), target, artifacts: artifacts.unwrap_or(true), optional })
+}
+
+fn target(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<(NeedTarget, bool)> {
+    if let Some(project) = fields.get("project") {
+        return Some((project_target(fields, &project, cx)?, false));
+    }
+    if let Some(pipeline) = fields.get("pipeline") {
+        let job = fields.get("job").and_then(|job| job.name(cx)).map(|job| job.value);
+        let optional = fields.get("optional").and_then(|optional| optional.boolean(cx));
+        fields.ignore(&["parallel"]);
+        let pipeline = pipeline.name(cx)?.value;
+        return Some((NeedTarget::Pipeline { pipeline, job }, optional.unwrap_or(false)));
+    }
+    let optional = fields.get("optional").and_then(|optional| optional.boolean(cx));
+    let matrix = fields.get("parallel").map(|value| parallel::needed_matrix(&value, cx));
+    let name = job_name(&fields.required("job", cx)?, cx)?;
+    let target = NeedTarget::Job { name, matrix: matrix.flatten() };
+    Some((target, optional.unwrap_or(false)))
+}
+
+fn project_target(fields: &Fields<'_>, project: &Value<'_>, cx: &mut Context<'_>) -> Option<NeedTarget> {
+    fields.ignore(&["parallel"]);
+    let job = fields.required("job", cx).and_then(|job| job.name(cx));
+    let reference = fields.required("ref", cx).and_then(|reference| reference.name(cx));
+    if let Some(pipeline) = fields.key("pipeline") {
+        let message = format!("`needs`{} has `project` and `pipeline`", fields.owner);
+        cx.report(Diagnostic::error("conflicting-keywords", message, pipeline));
+        fields.ignore(&["pipeline"]);
+    }
+    let project = project.name(cx)?;
+    Some(NeedTarget::Project { project: project.value, job: job?.value, reference: reference?.value })
+}
+
+fn job_name(value: &Value<'_>, cx: &mut Context<'_>) -> Option<String> {
+    let name = value.name(cx)?.value;
+    if name.chars().count() > LONGEST_NAME {
+        let rest = format_args!("has a name with more than {LONGEST_NAME} characters");
+        cx.report(value.error("too-long", rest));
+    }
+    Some(name)
+}

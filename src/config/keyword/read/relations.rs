@@ -1,0 +1,257 @@
+//! What jobs say about stages and other jobs (`Gitlab::Ci::YamlProcessor#run_logical_validations!`).
+//!
+//! Which jobs are in a pipeline depends on rules and is not known here: only names that no job of
+//! the configuration has are mistakes.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{trigger, value::Context};
+use crate::config::{
+    diagnostic::{Diagnostic, Severity, nearest},
+    keyword::{
+        Config, Job,
+        job::{EnvironmentAction, Need, NeedTarget, Parallel, TriggerTarget},
+    },
+    source::{Span, Spanned},
+};
+
+/// Checks them all; a stage that only a missing include can define is added before `.post`.
+pub(super) fn check(config: &mut Config, cx: &mut Context<'_>) {
+    check_stages(config, cx);
+    let known = Known::new(config);
+    for job in &config.jobs {
+        for dependency in job.dependencies.iter().flatten() {
+            known.check("dependency", job, dependency, dependency.span, cx);
+        }
+        check_dependencies_are_needed(job, cx);
+        check_needs(&known, job, job.needs.as_deref(), cx);
+        for rule in job.rules.iter().flatten() {
+            check_needs(&known, job, rule.needs.as_deref(), cx);
+        }
+        if let Some(TriggerTarget::Child(include)) = job.trigger.as_ref().map(|trigger| &trigger.target) {
+            for artifact in trigger::artifact_jobs(include) {
+                known.check("dependency", job, &artifact, artifact.span, cx);
+            }
+        }
+        check_on_stop(&config.jobs, job, cx);
+    }
+    check_circles(&config.jobs, cx);
+}
+
+fn check_stages(config: &mut Config, cx: &mut Context<'_>) {
+    let mut stages = config.stages.clone();
+    for job in &config.jobs {
+        if cx.stages_unknown || stages.iter().any(|stage| stage.value == job.stage.value) {
+            continue;
+        }
+        let available: Vec<_> = stages.iter().map(|stage| stage.as_str()).collect();
+        let message = format!("stage `{}` of job `{}` does not exist", job.stage.value, job.name.value);
+        let mut help = format!("available stages are {}", available.join(", "));
+        if let Some(stage) = nearest(&job.stage, available.iter().copied()) {
+            help = format!("did you mean `{stage}`? {help}");
+        }
+        if !cx.incomplete {
+            cx.report(Diagnostic::error("unknown-stage", message, job.stage.span).help(help));
+            continue;
+        }
+        let help = "an include that could not be read may define it; it is taken for the last one";
+        cx.report(Diagnostic::warning("unknown-stage", message, job.stage.span).help(help));
+        stages.insert(stages.len().saturating_sub(1), job.stage.clone());
+    }
+    config.stages = stages;
+}
+
+/// The jobs that can be referred to: by name, or by the name of a parallel instance.
+struct Known<'c> {
+    stages: HashMap<String, Option<usize>>,
+    jobs: Vec<&'c str>,
+    unresolved: HashSet<&'c str>,
+}
+
+impl<'c> Known<'c> {
+    fn new(config: &'c Config) -> Self {
+        let index = |job: &Job| config.stages.iter().position(|stage| stage.value == job.stage.value);
+        let mut stages = HashMap::new();
+        for job in &config.jobs {
+            let stage = index(job);
+            stages.extend(instances(job).into_iter().map(|name| (name, stage)));
+            stages.insert(job.name.value.clone(), stage);
+        }
+        Self {
+            stages,
+            jobs: config.jobs.iter().map(|job| job.name.as_str()).collect(),
+            unresolved: config.unresolved.iter().map(|job| job.name.as_str()).collect(),
+        }
+    }
+
+    /// Reports a `word` (dependency or need) of `job` on a job that is not there, or that comes later.
+    fn check(&self, word: &str, job: &Job, on: &str, span: Span, cx: &mut Context<'_>) {
+        if self.unresolved.contains(on) || self.unresolved.iter().any(|name| is_instance(on, name)) {
+            return;
+        }
+        let Some(stage) = self.stages.get(on) else {
+            let severity = if cx.incomplete { Severity::Warning } else { Severity::Error };
+            let message = format!("job `{}` has an undefined {word}: `{on}`", job.name.value);
+            let mut diagnostic = Diagnostic { severity, ..Diagnostic::error("unknown-job", message, span) };
+            if cx.incomplete {
+                diagnostic = diagnostic.help("an include that could not be read may define it");
+            } else if let Some(name) = nearest(on, self.jobs.iter().copied()) {
+                diagnostic = diagnostic.help(format!("did you mean `{name}`?"));
+            }
+            cx.report(diagnostic);
+            return;
+        };
+        let (Some(theirs), Some(Some(own))) = (stage, self.stages.get(&job.name.value)) else { return };
+        if theirs > own && !cx.incomplete {
+            let message =
+                format!("{word} `{on}` of job `{}` is not in its stage or an earlier one", job.name.value);
+            let help = "a job can only wait for jobs of its own stage and of those before";
+            cx.report(Diagnostic::error("later-stage", message, span).help(help));
+        }
+    }
+}
+
+/// Whether a name can be a parallel instance of a job.
+fn is_instance(name: &str, job: &str) -> bool {
+    name.strip_prefix(job).is_some_and(|rest| rest.starts_with(": [") || rest.starts_with(' '))
+}
+
+/// The names of a job's parallel instances (`Gitlab::Ci::Config::Normalizer`).
+fn instances(job: &Job) -> Vec<String> {
+    let name = &job.name.value;
+    match &job.parallel {
+        None => Vec::new(),
+        Some(Parallel::Count(total)) => (1..=*total).map(|at| format!("{name} {at}/{total}")).collect(),
+        Some(Parallel::Matrix(matrix)) => matrix
+            .iter()
+            .flat_map(|entry| {
+                entry.iter().fold(vec![String::new()], |tuples, (_, values)| {
+                    let longer = |tuple: &String| {
+                        let comma = if tuple.is_empty() { "" } else { ", " };
+                        values.iter().map(|value| format!("{tuple}{comma}{value}")).collect::<Vec<_>>()
+                    };
+                    tuples.iter().flat_map(longer).collect()
+                })
+            })
+            .map(|tuple| format!("{name}: [{tuple}]"))
+            .collect(),
+    }
+}
+
+fn check_needs(known: &Known<'_>, job: &Job, needs: Option<&[Need]>, cx: &mut Context<'_>) {
+    let mut seen: HashMap<&str, Span> = HashMap::new();
+    for need in needs.unwrap_or_default() {
+        let NeedTarget::Job { name, matrix } = &need.target else { continue };
+        if name == &job.name.value {
+            let message = format!("job `{name}` needs itself");
+            cx.report(Diagnostic::error("needs-itself", message, need.span));
+            continue;
+        }
+        let exists = known.stages.contains_key(name.as_str());
+        if exists || !need.optional {
+            known.check("need", job, name, need.span, cx);
+        }
+        if matrix.is_none()
+            && let Some(first) = seen.insert(name, need.span)
+        {
+            let message = format!("job `{}` needs `{name}` twice", job.name.value);
+            let diagnostic = Diagnostic::error("duplicate-need", message, need.span);
+            cx.report(diagnostic.related(first, "the first time"));
+        }
+    }
+}
+
+fn check_dependencies_are_needed(job: &Job, cx: &mut Context<'_>) {
+    let (Some(dependencies), Some(needs)) = (&job.dependencies, &job.needs) else { return };
+    let needed: HashSet<&str> = needs
+        .iter()
+        .filter_map(|need| match &need.target {
+            NeedTarget::Job { name, .. } => Some(name.as_str()),
+            _ => None,
+        })
+        .collect();
+    if needs.is_empty() {
+        return;
+    }
+    for dependency in dependencies.iter().filter(|dependency| !needed.contains(dependency.as_str())) {
+        let message = format!(
+            "dependency `{}` of job `{}` should be part of `needs`",
+            dependency.value, job.name.value
+        );
+        let help = "with `needs`, artifacts come from needed jobs only: add it there, or drop `dependencies`";
+        cx.report(Diagnostic::error("dependency-not-needed", message, dependency.span).help(help));
+    }
+}
+
+/// `environment:on_stop` names a job that stops the same environment.
+fn check_on_stop(jobs: &[Job], job: &Job, cx: &mut Context<'_>) {
+    let Some(environment) = &job.environment else { return };
+    let Some(on_stop) = &environment.on_stop else { return };
+    let Some(stop) = jobs.iter().find(|job| job.name.value == on_stop.value) else {
+        if !cx.incomplete {
+            report_on_stop(job, on_stop, "is not defined", cx);
+        }
+        return;
+    };
+    match &stop.environment {
+        None => report_on_stop(job, on_stop, "has no `environment`", cx),
+        Some(other) if other.name.value != environment.name.value => {
+            report_on_stop(job, on_stop, "has an environment of another name", cx);
+        }
+        Some(other) if other.action != EnvironmentAction::Stop => {
+            report_on_stop(job, on_stop, "needs `environment:action: stop`", cx);
+        }
+        Some(_) => {}
+    }
+}
+
+fn report_on_stop(job: &Job, on_stop: &Spanned<String>, what: &str, cx: &mut Context<'_>) {
+    let message = format!("the `on_stop` job `{}` of job `{}` {what}", on_stop.value, job.name.value);
+    cx.report(Diagnostic::error("bad-on-stop", message, on_stop.span));
+}
+
+/// Reports needs that lead back to where they started (`Gitlab::Ci::YamlProcessor::Dag`).
+fn check_circles(jobs: &[Job], cx: &mut Context<'_>) {
+    let needs: HashMap<&str, Vec<(&str, Span)>> =
+        jobs.iter().map(|job| (job.name.as_str(), on(job))).collect();
+    let mut done = HashSet::new();
+    for job in jobs {
+        let mut path = Vec::new();
+        walk(job.name.as_str(), &needs, &mut path, &mut done, cx);
+    }
+}
+
+fn on(job: &Job) -> Vec<(&str, Span)> {
+    let of = |need: &'_ Need| matches!(&need.target, NeedTarget::Job { name, .. } if *name != job.name.value);
+    let needs = job.needs.iter().flatten().filter(|need| of(need));
+    needs
+        .filter_map(|need| match &need.target {
+            NeedTarget::Job { name, .. } => Some((name.as_str(), need.span)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn walk<'j>(
+    job: &'j str,
+    needs: &HashMap<&'j str, Vec<(&'j str, Span)>>,
+    path: &mut Vec<&'j str>,
+    done: &mut HashSet<&'j str>,
+    cx: &mut Context<'_>,
+) {
+    if done.contains(job) {
+        return;
+    }
+    path.push(job);
+    for (next, span) in needs.get(job).into_iter().flatten() {
+        if let Some(start) = path.iter().position(|on| on == next) {
+            let circle: Vec<_> = path[start..].iter().chain([next]).map(|name| format!("`{name}`")).collect();
+            let message = format!("the needs of jobs form a circle: {}", circle.join(" needs "));
+            cx.report(Diagnostic::error("circular-needs", message, *span));
+        } else {
+            walk(next, needs, path, done, cx);
+        }
+    }
+    path.pop();
+    done.insert(job);
+}

@@ -1,0 +1,239 @@
+//! One row, one mistake: what it is called and where it is shown.
+
+use insta::assert_snapshot;
+
+use super::mistakes;
+
+#[test]
+fn of_the_top_level() {
+    assert_snapshot!(mistakes("
+stages: build
+variabels: {A: b}
+default: {scripts: [x], image: ruby}
+image: alpine
+workflow: {rules: [{when: manual}, {}], name: [x]}
+variables:
+  A: {value: x, options: [y]}
+  B: [1]
+  C: {desc: x}
+job: {script: x}
+"), @r"
+    2:9 [wrong-type] `stages` should be an array of strings, not a string
+    3:1 [unknown-keyword] unknown keyword `variabels` at the top level, and no job: it has no `script` (did you mean `variables`?)
+    4:11 [unknown-keyword] unknown keyword `scripts` of `default`
+    5:8 [conflicting-keywords] `image` is defined at the top level and in `default` (keep the one in `default`)
+    6:27 [unknown-value] `workflow:rules:when` should be one of `always`, `never`, not `manual`
+    6:36 [empty-value] `workflow:rules` should not hold an empty rule
+    6:47 [wrong-type] `workflow:name` should be a string, not an array
+    8:26 [value-not-in-options] `variables:A:options` should hold the variable's `value` (GitLab offers the options when a pipeline is started by hand, `value` first)
+    9:6 [wrong-type] `variables:B` should be a string or a hash, not an array
+    10:7 [unknown-keyword] unknown keyword `desc` in `variables:C`
+    ");
+}
+
+#[test]
+fn of_a_configuration_without_jobs() {
+    assert_snapshot!(mistakes("stages: [a]\n.hidden: {script: x}"), @r"
+    1:1 [no-jobs] the configuration should contain at least one visible job
+    ");
+}
+
+#[test]
+fn of_jobs() {
+    assert_snapshot!(mistakes("
+empty:
+text: hello
+typo: {scirpt: x}
+blank: {script: []}
+both: {script: x, trigger: g/p}
+nested: {script: [[[[[[[[[[[x]]]]]]]]]]]}
+quote:
+  script:
+    - echo 'a': b
+    - 1
+    - echo \"done: yes\"
+stage: {script: x, stage: tset}
+never: {script: x, when: never}
+delayed: {script: x, when: delayed}
+start: {script: x, start_in: 5 minutes}
+ages: {script: x, when: delayed, start_in: 2 weeks}
+time: {script: x, timeout: 3 moons}
+seconds: {script: x, timeout: 3600}
+nil: {script: x}
+"), @r#"
+    2:1 [no-script] job `empty` has no `script`, `run` or `trigger` (give it a `script`, or hide it with a leading dot if it is only extended)
+    3:1 [no-script] job `text` has no `script`, `run` or `trigger` (give it a `script`, or hide it with a leading dot if it is only extended)
+    4:1 [no-script] job `typo` has no `script`, `run` or `trigger` (give it a `script`, or hide it with a leading dot if it is only extended)
+    4:8 [unknown-keyword] unknown keyword `scirpt` of job `typo` (did you mean `script`?)
+    5:17 [empty-value] `script` of job `blank` can't be blank
+    6:8 [conflicting-keywords] `script` and `trigger` of job `both` cannot be used together
+    7:18 [nested-too-deep] `script` of job `nested` is nested too deep: at most 10 levels of arrays
+    10:7 [wrong-type] `script` of job `quote` should hold strings only, but this command is a hash (a `: ` makes it a hash: put the whole command in quotes)
+    11:7 [wrong-type] `script` of job `quote` should be a string, not an integer (quote it: "1")
+    12:7 [wrong-type] `script` of job `quote` should hold strings only, but this command is a hash (a `: ` makes it a hash: put the whole command in quotes)
+    13:27 [unknown-stage] stage `tset` of job `stage` does not exist (did you mean `test`? available stages are .pre, build, test, deploy, .post)
+    14:26 [unknown-value] `when` of job `never` can be `never` only in `rules` (to leave the job out, use `rules: [{when: never}]`, or hide it with a leading dot)
+    15:1 [missing-keyword] `start_in` of job `delayed` is missing
+    16:30 [start-in-without-delay] `start_in` of job `start` needs `when: delayed` beside it
+    17:44 [duration-too-long] `start_in` of job `ages` should not exceed 7 days
+    18:28 [bad-duration] `timeout` of job `time` should be a duration: `moons` is no unit of time (durations look like `90`, `3 minutes`, `1h 30m`, `2 days`)
+    19:31 [wrong-type] `timeout` of job `seconds` should be a string, not an integer (quote it: "3600")
+    20:1 [reserved-name] `nil` cannot be the name of a job
+    "#);
+}
+
+#[test]
+fn of_rules() {
+    assert_snapshot!(mistakes("
+workflow: {rules: [{when: always}]}
+blank: {script: x, rules: []}
+both: {script: x, rules: [{when: always}], only: [main]}
+rule:
+  script: x
+  rules:
+    - if: $A == ${B}
+    - if: '$A =~ /[/'
+    - if: >
+        $A &&
+    - if:
+      when: sometimes
+    - start_in: 5 minutes
+    - when: delayed
+    - changes: {path: [a]}
+    - exists: 1
+    - exists: {paths: [a], ref: main}
+    - exists: a
+    - unless: $A
+    - [{if: $A, interruptible: 1}]
+only: {script: x, only: main}
+except: {script: x, except: {ref: [main]}}
+regex: {script: x, only: [/ma(in/]}
+"), @r"
+    3:27 [empty-value] `rules` of job `blank` can't be blank (leave the keyword out instead)
+    4:44 [conflicting-keywords] `only` of job `both` may not be used with `rules`
+    8:17 [bad-expression] `rules:if` of job `rule` has invalid expression syntax: `${...}` is not known in expressions (write `$B`)
+    9:18 [bad-expression] `rules:if` of job `rule` has invalid expression syntax: the regular expression does not end, or holds fewer than two characters (write it as `/pattern/` with at least two characters, a slash inside as `\/`)
+    10:11 [bad-expression] `rules:if` of job `rule` has invalid expression syntax: a value is missing at the end
+    12:7 warning: [empty-value] `rules` of job `rule` has an empty `if`, so this rule always matches
+    13:13 [unknown-value] `rules:when` of job `rule` should be one of `on_success`, `on_failure`, `always`, `never`, `manual`, `delayed`, not `sometimes`
+    14:17 [start-in-without-delay] `rules:start_in` of job `rule` needs `when: delayed` beside it
+    15:7 [missing-keyword] `rules:start_in` of job `rule` is missing
+    16:16 [missing-keyword] `rules:changes:paths` of job `rule` is missing
+    16:17 [unknown-keyword] unknown keyword `path` in `rules:changes` of job `rule` (did you mean `paths`?)
+    17:15 [wrong-type] `rules:exists` of job `rule` should be an array of strings or a hash, not an integer
+    18:33 [missing-keyword] `rules:exists:ref` of job `rule` needs `project` beside it
+    19:15 warning: [wrong-type] `rules:exists` of job `rule` should be an array; GitLab takes one string by accident
+    20:7 [unknown-keyword] unknown keyword `unless` in `rules` of job `rule`
+    21:32 [wrong-type] `rules:interruptible` of job `rule` should be a boolean, not an integer
+    22:25 [wrong-type] `only` of job `only` should be an array of refs or a hash, not a string
+    23:30 [unknown-keyword] unknown keyword `ref` in `except` of job `except` (did you mean `refs`?)
+    24:27 [bad-regex] `only` of job `regex` must be a regular expression of RE2: unclosed group
+    ");
+}
+
+#[test]
+fn of_a_last_rule_that_always_matches() {
+    assert_snapshot!(mistakes("a: {script: x, rules: [{if: $A}, {when: always}]}"), @r"
+    1:34 warning: [two-pipelines] job `a` may start two pipelines for one push: its last rule always matches and there is no `workflow:rules`
+    ");
+}
+
+#[test]
+fn of_values() {
+    assert_snapshot!(mistakes("
+a:
+  script: x
+  image: {nam: alpine}
+  services: redis
+  variables: {A: {value: x, description: y}, B: [1]}
+  parallel: 201
+  retry: {max: 3, when: script_failed, exit_codes: x}
+  interruptible: 'yes'
+  tags: x
+  allow_failure: {exit_code: 1}
+  artifacts: {paths: x, when: never, reports: {junits: x, coverage_report: x}, access: all, public: true, expire_in: 30}
+  cache: {key: a/b, policy: none, untracked: 'true'}
+  environment: {name: 'pröd', action: begin, tier: x}
+  coverage: 50%
+  id_tokens: {T: {sub: x}}
+  secrets: {S: {file: true}}
+  inherit: {default: [images], variable: true}
+  release: {tag_name: x}
+"), @r#"
+    4:10 [missing-keyword] `image:name` of job `a` is missing
+    4:11 [unknown-keyword] unknown keyword `nam` in `image` of job `a` (did you mean `name`?)
+    5:13 [wrong-type] `services` of job `a` should be an array, not a string
+    6:29 [unknown-keyword] unknown keyword `description` in `variables:A` of job `a`
+    6:49 [wrong-type] `variables:B` of job `a` should be a string or a hash, not an array
+    7:13 [out-of-range] `parallel` of job `a` should be from 1 to 200, not 201
+    8:16 [out-of-range] `retry:max` of job `a` should be from 0 to 2, not 3
+    8:25 [unknown-value] `retry:when` of job `a` should be a value that it knows, not `script_failed` (did you mean `script_failure`?)
+    8:52 [wrong-type] `retry:exit_codes` of job `a` should be an integer, not a string
+    9:18 [wrong-type] `interruptible` of job `a` should be a boolean, not a string
+    10:9 [wrong-type] `tags` of job `a` should be an array of strings, not a string
+    11:18 [missing-keyword] `allow_failure:exit_codes` of job `a` is missing
+    11:19 [unknown-keyword] unknown keyword `exit_code` in `allow_failure` of job `a` (did you mean `exit_codes`?)
+    12:22 [wrong-type] `artifacts:paths` of job `a` should be an array of strings, not a string
+    12:31 [unknown-value] `artifacts:when` of job `a` should be one of `on_success`, `on_failure`, `always`, not `never`
+    12:48 [unknown-keyword] unknown keyword `junits` in `artifacts:reports` of job `a` (did you mean `junit`?)
+    12:76 [wrong-type] `artifacts:reports:coverage_report` of job `a` should be a hash with `coverage_format` and `path`, not a string
+    12:93 [conflicting-keywords] `artifacts` of job `a` cannot have `access` and `public` together
+    12:118 [wrong-type] `artifacts:expire_in` of job `a` should be a string, not an integer (quote it: "30")
+    13:16 [bad-key] `cache:key` of job `a` cannot contain the `/` character
+    13:29 [unknown-value] `cache:policy` of job `a` should be `pull-push`, `pull`, `push` or a variable, not `none`
+    13:46 [wrong-type] `cache:untracked` of job `a` should be a boolean, not a string
+    14:23 [bad-name] `environment:name` of job `a` can contain only letters, digits, `-`, `_`, `/`, `$`, `{`, `}`, `.` and spaces, and cannot start or end with `/`
+    14:39 [unknown-value] `environment:action` of job `a` should be one of `start`, `prepare`, `stop`, `verify`, `access`, not `begin`
+    14:46 [unknown-keyword] unknown keyword `tier` in `environment` of job `a`
+    15:13 [bad-regex] `coverage` of job `a` must be a regular expression between slashes (it looks like `/Coverage: \d+%/`)
+    16:18 [missing-keyword] `id_tokens:T:aud` of job `a` is missing
+    16:19 [unknown-keyword] unknown keyword `sub` in `id_tokens:T` of job `a`
+    17:16 [missing-keyword] a secret of job `a` names no provider (providers are `vault`, `azure_key_vault`, `gcp_secret_manager`, `aws_secrets_manager`, `gitlab_secrets_manager`, `akeyless`)
+    18:12 [unknown-value] `inherit` of job `a` names `images` in `default`, which `default` cannot hold (did you mean `image`?)
+    18:32 [unknown-keyword] unknown keyword `variable` in `inherit` of job `a` (did you mean `variables`?)
+    19:12 [missing-keyword] `release:description` of job `a` is missing
+    "#);
+}
+
+#[test]
+fn of_triggers() {
+    assert_snapshot!(mistakes("
+a: {trigger: slug}
+b: {trigger: {project: g/p, include: x.yml}}
+c: {trigger: {strategy: wait, project: g/p}}
+d: {trigger: {include: [{file: x.yml}, {artifact: x.yml}]}, image: alpine, parallel: 2, when: delayed}
+"), @r"
+    2:14 [bad-project] `trigger` of job `a` should be a project's full path, not `slug` (a full path looks like `group/project`)
+    3:15 [conflicting-keywords] `trigger` of job `b` cannot have `project` and `include`
+    4:25 [unknown-value] `trigger:strategy` of job `c` should be one of `depend`, `mirror`, not `wait`
+    5:25 [missing-keyword] `trigger:include` of job `d` should have one of `local`, `project`, `template`, `component`, `remote`, `artifact`
+    5:40 [missing-keyword] `trigger:include:job` of job `d` is missing
+    5:61 [conflicting-keywords] `image` and `trigger` of job `d` cannot be used together
+    5:86 [wrong-type] `parallel` of job `d` should be a hash with `matrix` in a trigger job, not an integer
+    5:95 [unknown-value] `when` of job `d` should be one of `on_success`, `on_failure`, `always`, `manual`, not `delayed`
+    ");
+}
+
+#[test]
+fn of_relations_between_jobs() {
+    assert_snapshot!(mistakes("
+stages: [one, two]
+a: {stage: one, script: x, needs: [late, a, b, b, missing, {job: gone, optional: true}]}
+b: {stage: one, script: x, needs: [a]}
+late: {stage: two, script: x, dependencies: [lost], environment: {name: e, on_stop: stop}}
+stop: {stage: two, script: x, environment: {name: e}}
+more: {stage: two, script: x, needs: [a], dependencies: [b]}
+many: {stage: one, script: x, parallel: 2}
+some: {stage: two, script: x, needs: [many 1/2, many 3/2]}
+"), @r"
+    3:36 [later-stage] need `late` of job `a` is not in its stage or an earlier one (a job can only wait for jobs of its own stage and of those before)
+    3:42 [needs-itself] job `a` needs itself
+    3:48 [duplicate-need] job `a` needs `b` twice
+    3:51 [unknown-job] job `a` has an undefined need: `missing`
+    4:36 [circular-needs] the needs of jobs form a circle: `a` needs `b` needs `a`
+    5:46 [unknown-job] job `late` has an undefined dependency: `lost`
+    5:85 [bad-on-stop] the `on_stop` job `stop` of job `late` needs `environment:action: stop`
+    7:58 [dependency-not-needed] dependency `b` of job `more` should be part of `needs` (with `needs`, artifacts come from needed jobs only: add it there, or drop `dependencies`)
+    9:49 [unknown-job] job `some` has an undefined need: `many 3/2`
+    ");
+}
