@@ -1,9 +1,6 @@
 //! Keywords that are checked and not acted on: they need a GitLab server, or hold secrets.
 
-use super::{
-    expression,
-    value::{Context, Fields, Value},
-};
+use super::{context::Context, expression, fields::Fields, value::Value};
 use crate::config::{
     Diagnostic,
     node::{Kind, Value as Scalar},

@@ -2,10 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::{
-    duration,
-    value::{Context, Fields, Value},
-};
+use super::{context::Context, duration, fields::Fields, value::Value};
 use crate::config::{
     diagnostic::Diagnostic,
     keyword::job::{Artifacts, UploadWhen},

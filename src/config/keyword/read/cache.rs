@@ -1,9 +1,6 @@
 //! `cache` (`Entry::Caches`, `Entry::Cache`, `Entry::Key`).
 
-use super::{
-    artifacts::UPLOAD_WHEN,
-    value::{Context, Value},
-};
+use super::{artifacts::UPLOAD_WHEN, context::Context, value::Value};
 use crate::config::{
     keyword::job::{Cache, CacheKey},
     node::Kind,

@@ -1,11 +1,11 @@
 //! `default`, the old global forms of it, and `inherit` (`Entry::Default`, `Entry::Inherit`).
 
 use super::{
-    accepted, artifacts, cache, duration, image, retry, script,
-    value::{Context, Fields, Value},
+    accepted, artifacts, cache, context::Context, duration, fields::Fields, image, retry, script,
+    value::Value,
 };
 use crate::config::{
-    diagnostic::{Diagnostic, nearest},
+    diagnostic::Diagnostic,
     keyword::{
         Inherit,
         duration::LONGEST_TIMEOUT,
@@ -165,7 +165,7 @@ pub(super) fn inherit(value: &Value<'_>, cx: &mut Context<'_>) -> Option<(Inheri
         for keyword in keywords.iter().filter(|keyword| !KEYWORDS.contains(&keyword.as_str())) {
             let rest = format_args!("names `{keyword}` in `default`, which `default` cannot hold");
             let mut diagnostic = value.error("unknown-value", rest);
-            if let Some(word) = nearest(keyword, KEYWORDS) {
+            if let Some(word) = cx.nearest(keyword, &KEYWORDS) {
                 diagnostic = diagnostic.help(format!("did you mean `{word}`?"));
             }
             cx.report(diagnostic);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::value::{Context, Value};
+use super::{context::Context, value::Value};
 use crate::config::{
     keyword::{NaturalDuration, duration},
     source::Spanned,

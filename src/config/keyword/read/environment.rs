@@ -1,9 +1,6 @@
 //! `environment` (`Entry::Environment`).
 
-use super::{
-    duration,
-    value::{Context, Value},
-};
+use super::{context::Context, duration, value::Value};
 use crate::config::{
     keyword::job::{Environment, EnvironmentAction},
     source::Spanned,

@@ -1,6 +1,6 @@
 //! Expressions of `rules:if` and `only:variables`, and patterns between slashes: they must parse.
 
-use super::value::{Context, Value};
+use super::{context::Context, value::Value};
 use crate::config::{
     expression::{Expression, Pattern},
     source::Spanned,

@@ -3,15 +3,17 @@
 use std::collections::HashSet;
 
 use super::{
+    context::Context,
     default::{self, OLD},
+    fields::Fields,
     job::{self, LONGEST_NAME},
     relations,
     rules::{self, Of},
-    value::{Context, Fields, Value},
+    value::Value,
     variables::{self, Scope},
 };
 use crate::config::{
-    diagnostic::{Diagnostic, Diagnostics, nearest},
+    diagnostic::{Diagnostic, Diagnostics},
     keyword::{Config, Unresolved, Workflow, support},
     node::{Entry, Mapping},
     source::{Span, Spanned},
@@ -106,7 +108,8 @@ fn report_mistyped(name: &str, entry: &Entry, cx: &mut Context<'_>) -> bool {
     if is_like_a_job || cx.incomplete {
         return false;
     }
-    let Some(keyword) = nearest(name, KEYWORDS.into_iter().chain(OLD)) else { return false };
+    let keywords: Vec<_> = KEYWORDS.into_iter().chain(OLD).collect();
+    let Some(keyword) = cx.nearest(name, &keywords) else { return false };
     if keyword == "spec" || keyword == "$schema" {
         return false;
     }

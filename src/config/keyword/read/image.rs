@@ -1,7 +1,9 @@
 //! `image` and `services` (`Entry::Imageable`).
 
 use super::{
-    value::{Context, Fields, Value},
+    context::Context,
+    fields::Fields,
+    value::Value,
     variables::{self, Scope},
 };
 use crate::config::{

@@ -4,11 +4,14 @@ use std::rc::Rc;
 
 use super::{
     accepted,
+    context::Context,
     default::{self, Defaults},
-    duration, environment, needs, parallel, policy, retry,
+    duration, environment,
+    fields::Fields,
+    needs, parallel, policy, retry,
     rules::{self, Of},
     run, script, trigger,
-    value::{Context, Fields, Value},
+    value::Value,
     variables::{self, Scope},
 };
 use crate::config::{
@@ -186,6 +189,7 @@ fn read_script_job(
                 let message = format!("`run` and `script`{} cannot be used together", fields.owner);
                 cx.report(Diagnostic::error("conflicting-keywords", message, key));
             }
+            needs::refuse_mirror(&job, cx);
             let script = script::required_script(&value, cx);
             job.script = script.unwrap_or_default();
             Read::Job(Box::new(job))

@@ -6,10 +6,12 @@
 mod accepted;
 mod artifacts;
 mod cache;
+mod context;
 mod default;
 mod duration;
 mod environment;
 mod expression;
+mod fields;
 mod global;
 mod image;
 mod job;

@@ -1,17 +1,17 @@
 //! `needs` of a job and of a rule (`Entry::Needs`, `Entry::Need`).
 
-use super::{
-    parallel,
-    value::{Context, Fields, Value},
-};
+use super::{context::Context, fields::Fields, parallel, value::Value};
 use crate::config::{
     diagnostic::Diagnostic,
-    keyword::job::{Need, NeedTarget},
+    keyword::job::{Job, Need, NeedTarget},
     node::Kind,
 };
 
 /// The most entries that GitLab takes (`ci_needs_size_limit`).
 const MOST: usize = 50;
+
+/// The most entries with `project`.
+const MOST_PROJECTS: usize = 5;
 
 /// The longest name of a needed job (`Ci::BuildNeed::MAX_JOB_NAME_LENGTH`).
 const LONGEST_NAME: usize = 128;
@@ -26,7 +26,38 @@ pub(super) fn read(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Vec<Need>>
         let rest = format_args!("has {} entries, GitLab takes {MOST}", entries.len());
         cx.report(value.error("too-many", rest));
     }
-    Some(entries.iter().filter_map(|entry| need(entry, cx)).collect())
+    let needs: Vec<Need> = entries.iter().filter_map(|entry| need(entry, cx)).collect();
+    let projects = needs.iter().filter(|need| matches!(need.target, NeedTarget::Project { .. })).count();
+    if projects > MOST_PROJECTS {
+        let rest = format_args!("has {projects} entries with `project`, GitLab takes {MOST_PROJECTS}");
+        cx.report(value.error("too-many", rest));
+    }
+    Some(needs)
+}
+
+/// `rules:needs`, which name jobs of the same pipeline only.
+pub(super) fn read_of_rule(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Vec<Need>> {
+    let mut needs = read(value, cx)?;
+    needs.retain(|need| {
+        let job = matches!(need.target, NeedTarget::Job { .. });
+        if !job {
+            let rest = "can name only jobs of the same pipeline";
+            cx.report(Diagnostic { span: Some(need.span), ..value.error("wrong-need", rest) });
+        }
+        job
+    });
+    Some(needs)
+}
+
+/// Reports a status to mirror (`pipeline` without `job`) in a job that does something itself.
+pub(super) fn refuse_mirror(job: &Job, cx: &mut Context<'_>) {
+    for need in job.needs.iter().flatten() {
+        if matches!(need.target, NeedTarget::Pipeline { job: None, .. }) {
+            let message = format!("`needs:pipeline` of job `{}` needs `job` beside it", job.name.value);
+            let help = "without it, it mirrors a status, which a job with a script cannot do";
+            cx.report(Diagnostic::error("wrong-need", message, need.span).help(help));
+        }
+    }
 }
 
 fn need(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Need> {

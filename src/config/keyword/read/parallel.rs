@@ -1,6 +1,6 @@
 //! `parallel` (`Entry::Product::Parallel`) and `needs:parallel`.
 
-use super::value::{Context, Value};
+use super::{context::Context, value::Value};
 use crate::config::{
     keyword::job::{Matrix, Parallel},
     node::{Kind, Value as Scalar},
@@ -58,6 +58,7 @@ fn matrix(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Matrix> {
     if jobs > MOST {
         let rest = format_args!("generates {jobs} jobs, GitLab takes {MOST}");
         cx.report(list.error("too-many", rest));
+        return None;
     }
     Some(matrix)
 }

@@ -1,9 +1,6 @@
 //! `only` and `except` (`Entry::Policy`).
 
-use super::{
-    expression,
-    value::{Context, Value},
-};
+use super::{context::Context, expression, value::Value};
 use crate::config::{keyword::Policy, node::Kind, source::Spanned};
 
 /// A list of refs, or a hash of conditions.

@@ -3,17 +3,23 @@
 //! Which jobs are in a pipeline depends on rules and is not known here: only names that no job of
 //! the configuration has are mistakes.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Write as _,
+};
 
-use super::{trigger, value::Context};
+use super::{context::Context, trigger};
 use crate::config::{
-    diagnostic::{Diagnostic, Severity, nearest},
+    diagnostic::{Diagnostic, Severity},
     keyword::{
         Config, Job,
         job::{EnvironmentAction, Need, NeedTarget, Parallel, TriggerTarget},
     },
     source::{Span, Spanned},
 };
+
+/// How many stages a message lists.
+const LISTED: usize = 20;
 
 /// Checks them all; a stage that only a missing include can define is added before `.post`.
 pub(super) fn check(config: &mut Config, cx: &mut Context<'_>) {
@@ -33,9 +39,9 @@ pub(super) fn check(config: &mut Config, cx: &mut Context<'_>) {
                 known.check("dependency", job, &artifact, artifact.span, cx);
             }
         }
-        check_on_stop(&config.jobs, job, cx);
+        check_on_stop(&known, job, cx);
     }
-    check_circles(&config.jobs, cx);
+    check_circles(&known, &config.jobs, cx);
 }
 
 fn check_stages(config: &mut Config, cx: &mut Context<'_>) {
@@ -46,8 +52,12 @@ fn check_stages(config: &mut Config, cx: &mut Context<'_>) {
         }
         let available: Vec<_> = stages.iter().map(|stage| stage.as_str()).collect();
         let message = format!("stage `{}` of job `{}` does not exist", job.stage.value, job.name.value);
-        let mut help = format!("available stages are {}", available.join(", "));
-        if let Some(stage) = nearest(&job.stage, available.iter().copied()) {
+        let mut help =
+            format!("available stages are {}", available[..available.len().min(LISTED)].join(", "));
+        if available.len() > LISTED {
+            let _ = write!(help, " and {} more", available.len() - LISTED);
+        }
+        if let Some(stage) = cx.nearest(&job.stage, &available) {
             help = format!("did you mean `{stage}`? {help}");
         }
         if !cx.incomplete {
@@ -64,7 +74,8 @@ fn check_stages(config: &mut Config, cx: &mut Context<'_>) {
 /// The jobs that can be referred to: by name, or by the name of a parallel instance.
 struct Known<'c> {
     stages: HashMap<String, Option<usize>>,
-    jobs: Vec<&'c str>,
+    names: Vec<&'c str>,
+    jobs: HashMap<&'c str, &'c Job>,
     unresolved: HashSet<&'c str>,
 }
 
@@ -79,14 +90,15 @@ impl<'c> Known<'c> {
         }
         Self {
             stages,
-            jobs: config.jobs.iter().map(|job| job.name.as_str()).collect(),
+            names: config.jobs.iter().map(|job| job.name.as_str()).collect(),
+            jobs: config.jobs.iter().map(|job| (job.name.as_str(), job)).collect(),
             unresolved: config.unresolved.iter().map(|job| job.name.as_str()).collect(),
         }
     }
 
     /// Reports a `word` (dependency or need) of `job` on a job that is not there, or that comes later.
     fn check(&self, word: &str, job: &Job, on: &str, span: Span, cx: &mut Context<'_>) {
-        if self.unresolved.contains(on) || self.unresolved.iter().any(|name| is_instance(on, name)) {
+        if self.unresolved.contains(on) || bases(on).any(|name| self.unresolved.contains(name)) {
             return;
         }
         let Some(stage) = self.stages.get(on) else {
@@ -95,7 +107,7 @@ impl<'c> Known<'c> {
             let mut diagnostic = Diagnostic { severity, ..Diagnostic::error("unknown-job", message, span) };
             if cx.incomplete {
                 diagnostic = diagnostic.help("an include that could not be read may define it");
-            } else if let Some(name) = nearest(on, self.jobs.iter().copied()) {
+            } else if let Some(name) = cx.nearest(on, &self.names) {
                 diagnostic = diagnostic.help(format!("did you mean `{name}`?"));
             }
             cx.report(diagnostic);
@@ -111,9 +123,10 @@ impl<'c> Known<'c> {
     }
 }
 
-/// Whether a name can be a parallel instance of a job.
-fn is_instance(name: &str, job: &str) -> bool {
-    name.strip_prefix(job).is_some_and(|rest| rest.starts_with(": [") || rest.starts_with(' '))
+/// The jobs that a name can be a parallel instance of.
+fn bases(name: &str) -> impl Iterator<Item = &str> {
+    let matrix = name.match_indices(": [").map(|(at, _)| &name[..at]);
+    matrix.chain(name.rsplit_once(' ').map(|(base, _)| base))
 }
 
 /// The names of a job's parallel instances (`Gitlab::Ci::Config::Normalizer`).
@@ -184,10 +197,10 @@ fn check_dependencies_are_needed(job: &Job, cx: &mut Context<'_>) {
 }
 
 /// `environment:on_stop` names a job that stops the same environment.
-fn check_on_stop(jobs: &[Job], job: &Job, cx: &mut Context<'_>) {
+fn check_on_stop(known: &Known<'_>, job: &Job, cx: &mut Context<'_>) {
     let Some(environment) = &job.environment else { return };
     let Some(on_stop) = &environment.on_stop else { return };
-    let Some(stop) = jobs.iter().find(|job| job.name.value == on_stop.value) else {
+    let Some(stop) = known.jobs.get(on_stop.as_str()) else {
         if !cx.incomplete {
             report_on_stop(job, on_stop, "is not defined", cx);
         }
@@ -211,47 +224,38 @@ fn report_on_stop(job: &Job, on_stop: &Spanned<String>, what: &str, cx: &mut Con
 }
 
 /// Reports needs that lead back to where they started (`Gitlab::Ci::YamlProcessor::Dag`).
-fn check_circles(jobs: &[Job], cx: &mut Context<'_>) {
-    let needs: HashMap<&str, Vec<(&str, Span)>> =
-        jobs.iter().map(|job| (job.name.as_str(), on(job))).collect();
-    let mut done = HashSet::new();
+///
+/// A walk in depth without recursion: a file may hold a chain of any length.
+fn check_circles(known: &Known<'_>, jobs: &[Job], cx: &mut Context<'_>) {
+    let mut done: HashSet<&str> = HashSet::new();
     for job in jobs {
-        let mut path = Vec::new();
-        walk(job.name.as_str(), &needs, &mut path, &mut done, cx);
-    }
-}
-
-fn on(job: &Job) -> Vec<(&str, Span)> {
-    let of = |need: &'_ Need| matches!(&need.target, NeedTarget::Job { name, .. } if *name != job.name.value);
-    let needs = job.needs.iter().flatten().filter(|need| of(need));
-    needs
-        .filter_map(|need| match &need.target {
-            NeedTarget::Job { name, .. } => Some((name.as_str(), need.span)),
-            _ => None,
-        })
-        .collect()
-}
-
-fn walk<'j>(
-    job: &'j str,
-    needs: &HashMap<&'j str, Vec<(&'j str, Span)>>,
-    path: &mut Vec<&'j str>,
-    done: &mut HashSet<&'j str>,
-    cx: &mut Context<'_>,
-) {
-    if done.contains(job) {
-        return;
-    }
-    path.push(job);
-    for (next, span) in needs.get(job).into_iter().flatten() {
-        if let Some(start) = path.iter().position(|on| on == next) {
-            let circle: Vec<_> = path[start..].iter().chain([next]).map(|name| format!("`{name}`")).collect();
-            let message = format!("the needs of jobs form a circle: {}", circle.join(" needs "));
-            cx.report(Diagnostic::error("circular-needs", message, *span));
-        } else {
-            walk(next, needs, path, done, cx);
+        let mut path = vec![(job.name.as_str(), 0)];
+        let mut on_path: HashSet<&str> = [job.name.as_str()].into();
+        while let Some((name, at)) = path.last_mut() {
+            let name = *name;
+            let needs = known.jobs.get(name).and_then(|job| job.needs.as_deref()).unwrap_or_default();
+            let next = needs.get(*at).filter(|_| !done.contains(name));
+            *at += 1;
+            let Some(need) = next else {
+                path.pop();
+                on_path.remove(name);
+                done.insert(name);
+                continue;
+            };
+            let NeedTarget::Job { name: needed, .. } = &need.target else { continue };
+            if needed != name && on_path.contains(needed.as_str()) {
+                report_circle(&path, needed, need.span, cx);
+            } else if needed != name && on_path.insert(needed) {
+                path.push((needed, 0));
+            }
         }
     }
-    path.pop();
-    done.insert(job);
+}
+
+fn report_circle(path: &[(&str, usize)], needed: &str, span: Span, cx: &mut Context<'_>) {
+    let start = path.iter().position(|(name, _)| *name == needed).unwrap_or(0);
+    let names = path[start..].iter().map(|(name, _)| *name).chain([needed]);
+    let circle: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    let message = format!("the needs of jobs form a circle: {}", circle.join(" needs "));
+    cx.report(Diagnostic::error("circular-needs", message, span));
 }

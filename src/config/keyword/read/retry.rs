@@ -1,6 +1,6 @@
 //! `retry` (`Entry::Retry`) and `allow_failure` (`Entry::AllowFailure`).
 
-use super::value::{Context, Value};
+use super::{context::Context, value::Value};
 use crate::config::{
     keyword::job::{AllowFailure, Retry},
     node::Kind,

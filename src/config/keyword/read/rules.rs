@@ -1,8 +1,11 @@
 //! `rules` of a job and of `workflow` (`Entry::Rules`, `Entry::Rules::Rule`).
 
 use super::{
-    duration, expression, needs,
-    value::{Context, Fields, Value},
+    context::Context,
+    duration, expression,
+    fields::Fields,
+    needs,
+    value::Value,
     variables::{self, Scope},
 };
 use crate::config::keyword::{
@@ -69,7 +72,7 @@ fn rule(value: &Value<'_>, of: Of, cx: &mut Context<'_>) -> Option<Rule> {
     rule.when = fields.get("when").and_then(|when| when.choice(words, cx));
     rule.allow_failure =
         fields.get("allow_failure").and_then(|allow| allow.boolean(cx)).map(AllowFailure::Always);
-    rule.needs = fields.get("needs").and_then(|value| needs::read(&value, cx));
+    rule.needs = fields.get("needs").and_then(|value| needs::read_of_rule(&value, cx));
     read_delay(&fields, &mut rule, cx);
     match of {
         Of::Job => {

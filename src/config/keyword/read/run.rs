@@ -1,6 +1,6 @@
 //! `run`: steps, which GitLab calls an experiment (`json_schemas/run_steps.json`).
 
-use super::value::{Context, Fields, Value};
+use super::{context::Context, fields::Fields, value::Value};
 use crate::config::node::Kind;
 
 /// A list of steps, each a script or a function.

@@ -1,6 +1,6 @@
 //! `script`, `before_script`, `after_script` and `hooks`.
 
-use super::value::{Context, Value};
+use super::{context::Context, value::Value};
 use crate::config::{node::Kind, source::Spanned};
 
 /// Levels of arrays that GitLab flattens (`Entry::Commands`).

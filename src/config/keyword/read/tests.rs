@@ -10,6 +10,7 @@ use crate::config::{
 
 mod conformance;
 mod mistakes;
+mod robustness;
 
 /// Reads a text as the only file; includes, `extends` and `!reference` are not resolved.
 fn read_with(text: &str, unavailable: &[&str]) -> (Config, Diagnostics, Sources) {
@@ -236,7 +237,10 @@ b: {script: x, release: {tag_name: t, description: d}, secrets: {S: {vault: a/b}
 c: {trigger: g/p}
 d: {script: x, environment: {name: e, auto_stop_in: 1 day}}",
     );
-    assert_eq!(texts(&config.not_simulated), ["release", "id_tokens", "secrets", "environment:auto_stop_in"]);
+    assert_eq!(
+        texts(&config.not_simulated),
+        ["release", "id_tokens", "secrets", "trigger:project", "environment:auto_stop_in"]
+    );
     assert_eq!(texts(&config.jobs[0].token_variables), ["T"]);
     assert_eq!(texts(&config.jobs[1].token_variables), ["S"]);
 }

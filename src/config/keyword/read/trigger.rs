@@ -1,6 +1,6 @@
 //! `trigger` (`Entry::Trigger`).
 
-use super::value::{Context, Fields, Value};
+use super::{context::Context, fields::Fields, value::Value};
 use crate::config::{
     diagnostic::Diagnostic,
     keyword::job::{Trigger, TriggerTarget},
@@ -22,6 +22,7 @@ pub(super) fn read(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Trigger> {
     };
     if value.node.as_str().is_some() {
         let project = project(value, cx)?;
+        cx.note("trigger:project", value.span());
         return Some(trigger(TriggerTarget::Project { project, branch: None }));
     }
     if value.node.as_mapping().is_none() {

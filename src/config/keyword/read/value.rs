@@ -1,49 +1,13 @@
-//! The vocabulary that keywords are read with: a value that knows its name, and the fields of a hash
-//! that know which of them were asked for.
+//! A value that knows the name which messages call it by, and what it can be read as.
 
-use std::{cell::RefCell, ops::Range, rc::Rc};
+use std::{ops::Range, rc::Rc};
 
+use super::{context::Context, fields::Fields};
 use crate::config::{
-    diagnostic::{Diagnostic, Diagnostics, nearest},
-    keyword::support::{self, Stance},
+    diagnostic::Diagnostic,
     node::{Kind, Mapping, Node, Value as Scalar},
     source::{Span, Spanned},
 };
-
-/// What reading collects besides the values.
-pub(super) struct Context<'d> {
-    diagnostics: &'d mut Diagnostics,
-    not_simulated: indexmap::IndexMap<&'static str, Span>,
-    /// Whether an include could not be had, so that what is missing may be defined there.
-    pub(super) incomplete: bool,
-    /// Whether `stages` could not be read, so that no stage can be called unknown.
-    pub(super) stages_unknown: bool,
-}
-
-impl<'d> Context<'d> {
-    pub(super) fn new(diagnostics: &'d mut Diagnostics, incomplete: bool) -> Self {
-        Self { diagnostics, not_simulated: indexmap::IndexMap::new(), incomplete, stages_unknown: false }
-    }
-
-    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
-    }
-
-    /// Names a keyword that was written where the table of support says that it is not acted on.
-    fn note(&mut self, path: &str, span: Span) {
-        if let Some(entry) = support::find(path)
-            && entry.stance == Stance::NotSimulated
-        {
-            self.not_simulated.entry(entry.keyword).or_insert(span);
-        }
-    }
-
-    /// The keywords that were written and are not acted on, each with its first place.
-    pub(super) fn not_simulated(self) -> Vec<Spanned<String>> {
-        let named = self.not_simulated.into_iter();
-        named.map(|(keyword, span)| Spanned::new(keyword.to_owned(), span)).collect()
-    }
-}
 
 /// From how many words on a message does not list them all.
 const MANY: usize = 8;
@@ -83,6 +47,10 @@ impl<'n> Value<'n> {
 
     /// Reports that something else is expected here.
     pub(super) fn expected<T>(&self, what: &str, cx: &mut Context<'_>) -> Option<T> {
+        if matches!(self.node.as_scalar().map(|scalar| &scalar.value), Some(Scalar::Refused(_))) {
+            // The YAML reader has said what is wrong with it.
+            return None;
+        }
         let mut diagnostic =
             self.error("wrong-type", format_args!("should be {what}, not {}", describe(self.node)));
         if what.starts_with("a string")
@@ -135,7 +103,7 @@ impl<'n> Value<'n> {
         let many = words.len() > MANY;
         let known = if many { "a value that it knows" } else { &format!("one of {list}") };
         let mut diagnostic = self.error("unknown-value", format_args!("should be {known}, not `{text}`"));
-        if let Some(word) = nearest(text, words.iter().map(|(word, _)| *word)) {
+        if let Some(word) = cx.nearest(text, &words.iter().map(|(word, _)| *word).collect::<Vec<_>>()) {
             diagnostic = diagnostic.help(format!("did you mean `{word}`?"));
         } else if many {
             diagnostic = diagnostic.help(format!("it knows {list}"));
@@ -206,13 +174,7 @@ impl<'n> Value<'n> {
 
     /// The fields of a mapping that is known to be this value.
     pub(super) fn fields_of(&self, mapping: &'n Mapping) -> Fields<'n> {
-        Fields {
-            mapping,
-            span: self.node.span,
-            path: self.path.clone(),
-            owner: Rc::clone(&self.owner),
-            asked: RefCell::default(),
-        }
+        Fields::below(mapping, self.node.span, &self.path, &self.owner)
     }
 
     /// Any scalar as the text that GitLab makes of it.
@@ -224,7 +186,7 @@ impl<'n> Value<'n> {
     /// written in one piece (block scalars, escapes).
     pub(super) fn place(&self, part: Range<usize>) -> Span {
         let (span, length) = (self.node.span, self.node.as_str().map_or(0, str::len));
-        let written = (span.end - span.start) as usize;
+        let written = span.end.saturating_sub(span.start) as usize;
         let quote = match written.checked_sub(length) {
             Some(0) => 0,
             Some(2) => 1,
@@ -232,81 +194,6 @@ impl<'n> Value<'n> {
         };
         let start = span.start as usize + quote;
         Span::new(span.source, start + part.start.min(length)..start + part.end.min(length))
-    }
-}
-
-/// The fields of a hash; what is not asked for is unknown.
-pub(super) struct Fields<'n> {
-    mapping: &'n Mapping,
-    pub(super) span: Span,
-    path: String,
-    pub(super) owner: Rc<str>,
-    asked: RefCell<Vec<&'static str>>,
-}
-
-impl<'n> Fields<'n> {
-    /// The fields of a mapping that is no value itself: a job, `default`, the top level.
-    pub(super) fn of(mapping: &'n Mapping, span: Span, owner: &Rc<str>) -> Self {
-        Self { mapping, span, path: String::new(), owner: Rc::clone(owner), asked: RefCell::default() }
-    }
-
-    /// A value that is set. `null` counts as not set, as in GitLab's `Entry::Unspecified`.
-    pub(super) fn get(&self, key: &'static str) -> Option<Value<'n>> {
-        self.written(key).filter(|value| !value.node.is_null())
-    }
-
-    /// A value that is written, be it `null`.
-    pub(super) fn written(&self, key: &'static str) -> Option<Value<'n>> {
-        self.asked.borrow_mut().push(key);
-        let node = self.mapping.get(key)?;
-        let unresolved = matches!(node.kind, Kind::Reference(_));
-        (!unresolved).then(|| Value::new(node, self.path_of(key), &self.owner))
-    }
-
-    /// A value that has to be there.
-    pub(super) fn required(&self, key: &'static str, cx: &mut Context<'_>) -> Option<Value<'n>> {
-        let value = self.get(key);
-        if value.is_none()
-            && !matches!(self.mapping.get(key).map(|node| &node.kind), Some(Kind::Reference(_)))
-        {
-            let message = format!("`{}`{} is missing", self.path_of(key), self.owner);
-            cx.report(Diagnostic::error("missing-keyword", message, self.span));
-        }
-        value
-    }
-
-    /// Where a key was written.
-    pub(super) fn key(&self, key: &str) -> Option<Span> {
-        self.mapping.entry(key).map(|entry| entry.key)
-    }
-
-    /// Takes fields for known that are not read.
-    pub(super) fn ignore(&self, keys: &[&'static str]) {
-        self.asked.borrow_mut().extend(keys);
-    }
-
-    /// Reports each field that nothing asked for, and notes those that are not acted on.
-    pub(super) fn finish(&self, cx: &mut Context<'_>) {
-        let asked = self.asked.borrow();
-        for (key, entry) in self.mapping.iter() {
-            if asked.contains(&key) {
-                if !entry.value.is_null() {
-                    cx.note(&self.path_of(key), entry.key);
-                }
-                continue;
-            }
-            let of = if self.path.is_empty() { String::new() } else { format!(" in `{}`", self.path) };
-            let message = format!("unknown keyword `{key}`{of}{}", self.owner);
-            let mut diagnostic = Diagnostic::error("unknown-keyword", message, entry.key);
-            if let Some(word) = nearest(key, asked.iter().copied()) {
-                diagnostic = diagnostic.help(format!("did you mean `{word}`?"));
-            }
-            cx.report(diagnostic);
-        }
-    }
-
-    fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}:{key}", self.path) }
     }
 }
 

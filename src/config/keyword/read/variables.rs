@@ -1,6 +1,6 @@
 //! `variables` at every level (`Entry::Variables`).
 
-use super::value::{Context, Value};
+use super::{context::Context, value::Value};
 pub(super) use crate::config::keyword::Variables;
 use crate::config::{keyword::Variable, node::Kind};
 

@@ -237,3 +237,43 @@ some: {stage: two, script: x, needs: [many 1/2, many 3/2]}
     9:49 [unknown-job] job `some` has an undefined need: `many 3/2`
     ");
 }
+
+#[test]
+fn of_needs() {
+    assert_snapshot!(mistakes("
+a: {script: x}
+string: {script: x, needs: a}
+number: {script: x, needs: [1, {name: a}]}
+mirror: {script: x, needs: [{pipeline: g/p}]}
+both: {script: x, needs: [{project: g/p, pipeline: x, job: a}]}
+count: {script: x, needs: [{job: a, parallel: 2}]}
+rule: {script: x, rules: [{if: $A, needs: [a, {project: g/p, job: a, ref: main}]}]}
+many: {script: x, parallel: {matrix: [{A: [1, 2, 3, 4, 5, 6, 7, 8], B: [1, 2, 3, 4, 5, 6, 7, 8], C: [1, 2, 3, 4]}]}}
+"), @r"
+    3:28 [wrong-type] `needs` of job `string` should be an array or a hash, not a string
+    4:29 [wrong-type] `needs` of job `number` should be a job's name or a hash, not an integer
+    4:32 [missing-keyword] `needs:job` of job `number` is missing
+    4:33 [unknown-keyword] unknown keyword `name` in `needs` of job `number`
+    5:29 [wrong-need] `needs:pipeline` of job `mirror` needs `job` beside it (without it, it mirrors a status, which a job with a script cannot do)
+    6:27 [missing-keyword] `needs:ref` of job `both` is missing
+    6:42 [conflicting-keywords] `needs` of job `both` has `project` and `pipeline`
+    7:47 [wrong-type] `needs:parallel` of job `count` should be a hash with `matrix`, not an integer
+    8:47 [wrong-need] `rules:needs` of job `rule` can name only jobs of the same pipeline
+    9:38 [too-many] `parallel:matrix` of job `many` generates 256 jobs, GitLab takes 200
+    ");
+}
+
+#[test]
+fn of_steps() {
+    assert_snapshot!(mistakes("
+a: {run: x}
+b: {run: [{script: x}, {name: 1x, script: x}, {name: a}, {name: b, script: x, inputs: {}}], script: x}
+c: {run: [{name: a, step: 1}, {name: b, step: {git: {url: x}}}, {name: c, script: x, env: [x]}]}
+"), @r#"
+    2:10 [wrong-type] `run` of job `a` should be an array of hashes, not a string
+    3:5 [conflicting-keywords] `run` and `script` of job `b` cannot be used together
+    4:27 [wrong-type] `run:step` of job `c` should be a string or a hash, not an integer (quote it: "1")
+    4:53 [missing-keyword] `run:step:git:rev` of job `c` is missing
+    4:91 [wrong-type] `run:env` of job `c` should be a hash, not an array
+    "#);
+}

@@ -1,0 +1,65 @@
+//! What reading collects besides the values: mistakes, and keywords that are not acted on.
+
+use crate::config::{
+    diagnostic::{Diagnostic, Diagnostics, nearest},
+    keyword::support::{self, Stance},
+    source::{Span, Spanned},
+};
+
+/// How many names of jobs and stages are compared with mistyped ones.
+const MOST_COMPARISONS: usize = 100_000;
+
+/// The longest name that is compared.
+const LONGEST_COMPARED: usize = 255;
+
+/// What reading collects besides the values.
+pub(super) struct Context<'d> {
+    diagnostics: &'d mut Diagnostics,
+    not_simulated: indexmap::IndexMap<&'static str, Span>,
+    /// Whether an include could not be had, so that what is missing may be defined there.
+    pub(super) incomplete: bool,
+    /// Whether `stages` could not be read, so that no stage can be called unknown.
+    pub(super) stages_unknown: bool,
+    comparisons: usize,
+}
+
+impl<'d> Context<'d> {
+    pub(super) fn new(diagnostics: &'d mut Diagnostics, incomplete: bool) -> Self {
+        Self {
+            diagnostics,
+            not_simulated: indexmap::IndexMap::new(),
+            incomplete,
+            stages_unknown: false,
+            comparisons: MOST_COMPARISONS,
+        }
+    }
+
+    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// The candidate nearest to a mistyped word, while the budget lasts: words, candidates and
+    /// mistakes may be as many and as long as the file.
+    pub(super) fn nearest<'c>(&mut self, word: &str, candidates: &[&'c str]) -> Option<&'c str> {
+        if word.len() > LONGEST_COMPARED {
+            return None;
+        }
+        self.comparisons = self.comparisons.checked_sub(candidates.len())?;
+        nearest(word, candidates.iter().copied())
+    }
+
+    /// Names a keyword that was written where the table of support says that it is not acted on.
+    pub(super) fn note(&mut self, path: &str, span: Span) {
+        if let Some(entry) = support::find(path)
+            && entry.stance == Stance::NotSimulated
+        {
+            self.not_simulated.entry(entry.keyword).or_insert(span);
+        }
+    }
+
+    /// The keywords that were written and are not acted on, each with its first place.
+    pub(super) fn not_simulated(self) -> Vec<Spanned<String>> {
+        let named = self.not_simulated.into_iter();
+        named.map(|(keyword, span)| Spanned::new(keyword.to_owned(), span)).collect()
+    }
+}
