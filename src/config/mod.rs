@@ -12,15 +12,27 @@ pub mod diagnostic;
 pub mod emit;
 pub mod expand;
 pub mod expression;
+mod extends;
+mod gap;
 pub mod glob;
+mod include;
+mod inputs;
 pub mod keyword;
 mod merge;
 pub mod node;
+mod reference;
 pub mod source;
+pub mod surroundings;
+pub mod tree;
 pub mod yaml;
+
+#[cfg(test)]
+mod fixture;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use emit::emit;
 pub use keyword::Config;
 pub use node::Node;
 pub use source::{Loader, SourceId, Sources, Span, Spanned};
+pub use surroundings::Surroundings;
+pub use tree::{Tree, tree};

@@ -133,6 +133,11 @@ impl Mapping {
         self.entries.shift_remove(key)
     }
 
+    /// Keeps the keys that a question answers with yes.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
+        self.entries.retain(|key, _| keep(key));
+    }
+
     /// Keys and values in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &Entry)> {
         self.entries.iter().map(|(key, entry)| (key.as_str(), entry))

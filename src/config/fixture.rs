@@ -1,0 +1,122 @@
+//! A project in memory, for the tests of this room.
+
+use std::collections::{BTreeMap, HashMap};
+
+use indexmap::IndexMap;
+
+use super::{
+    Diagnostics, Sources, Surroundings, Tree, emit,
+    source::{External, LoadError, Loader},
+    tree,
+};
+
+/// Files and whatever else surrounds a configuration.
+#[derive(Debug, Default)]
+pub(super) struct Project {
+    files: BTreeMap<String, String>,
+    external: HashMap<External, String>,
+    variables: IndexMap<String, String>,
+    inputs: IndexMap<String, String>,
+    changed: Option<Vec<String>>,
+}
+
+/// What was read from a [`Project`].
+pub(super) struct Reading {
+    pub(super) tree: Option<Tree>,
+    pub(super) sources: Sources,
+    pub(super) diagnostics: Diagnostics,
+}
+
+/// A project whose main file is this.
+pub(super) fn project(main: &str) -> Project {
+    Project::default().file("ci.yml", main)
+}
+
+impl Project {
+    pub(super) fn file(mut self, path: &str, text: &str) -> Self {
+        self.files.insert(path.to_owned(), text.to_owned());
+        self
+    }
+
+    pub(super) fn external(mut self, include: External, text: &str) -> Self {
+        self.external.insert(include, text.to_owned());
+        self
+    }
+
+    pub(super) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    pub(super) fn input(mut self, name: &str, value: &str) -> Self {
+        self.inputs.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    pub(super) fn changed(mut self, paths: &[&str]) -> Self {
+        self.changed = Some(paths.iter().map(|path| (*path).to_owned()).collect());
+        self
+    }
+
+    pub(super) fn read(&self) -> Reading {
+        let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
+        let surroundings = Surroundings {
+            loader: self,
+            variables: &self.variables,
+            inputs: &self.inputs,
+            changes: &|_| self.changed.clone(),
+        };
+        let tree = tree("ci.yml", &surroundings, &mut sources, &mut diagnostics);
+        Reading { tree, sources, diagnostics }
+    }
+
+    /// The effective tree as YAML, without a single diagnostic.
+    pub(super) fn yaml(&self) -> String {
+        let reading = self.read();
+        assert!(reading.diagnostics.is_empty(), "{:#?}", reading.problems());
+        emit(&reading.tree.expect("a tree").root)
+    }
+
+    /// Every diagnostic, with its place.
+    pub(super) fn problems(&self) -> Vec<String> {
+        self.read().problems()
+    }
+}
+
+impl Reading {
+    /// Each diagnostic as `file:line:column code: message (help)`.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let show = |found: &super::Diagnostic| {
+            let place = found.span.map(|span| self.sources.locate(span).to_string()).unwrap_or_default();
+            let help = found.help.as_ref().map(|help| format!("\n    {help}")).unwrap_or_default();
+            format!("{place} {}: {}{help}", found.code, found.message)
+        };
+        self.diagnostics.iter().map(show).collect()
+    }
+
+    /// The effective tree as YAML, whatever was wrong.
+    pub(super) fn yaml(&self) -> String {
+        emit(&self.tree.as_ref().expect("a tree").root)
+    }
+
+    /// Jobs that are not in the tree, with the reason.
+    pub(super) fn unresolved(&self) -> Vec<String> {
+        let tree = self.tree.as_ref().expect("a tree");
+        tree.unresolved.iter().map(|job| format!("{}: {}", job.name.value, job.reason)).collect()
+    }
+}
+
+impl Loader for Project {
+    fn local(&self, path: &str) -> Result<String, LoadError> {
+        self.files.get(path).cloned().ok_or(LoadError::NotFound)
+    }
+
+    fn local_files(&self) -> Vec<String> {
+        self.files.keys().cloned().collect()
+    }
+
+    fn external(&self, include: &External) -> Result<String, LoadError> {
+        let missing = || LoadError::Unavailable("it lives elsewhere".to_owned());
+        self.external.get(include).cloned().ok_or_else(missing)
+    }
+}

@@ -1,0 +1,35 @@
+//! What reading a configuration needs to know besides its text.
+
+use indexmap::IndexMap;
+
+use super::source::Loader;
+
+/// Where and for what a configuration is read.
+pub struct Surroundings<'s> {
+    /// Reads the files.
+    pub loader: &'s dyn Loader,
+    /// The variables that exist before a pipeline does: for paths of includes and `include:rules`.
+    pub variables: &'s IndexMap<String, String>,
+    /// Inputs that the user gives to the main file, as text.
+    pub inputs: &'s IndexMap<String, String>,
+    /// The paths that changed against a ref, or against what the event compares with; `None` where
+    /// GitLab has nothing to compare with, so that `changes` holds.
+    pub changes: &'s dyn Fn(Option<&str>) -> Option<Vec<String>>,
+}
+
+impl Surroundings<'_> {
+    /// The value of a variable that exists before the pipeline.
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str)
+    }
+}
+
+impl std::fmt::Debug for Surroundings<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Surroundings")
+            .field("variables", &self.variables)
+            .field("inputs", &self.inputs)
+            .finish_non_exhaustive()
+    }
+}
