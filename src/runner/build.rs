@@ -1,6 +1,17 @@
 //! A job as GitLab Runner gets it: GitLab Runner's own word for that is a build.
 
+mod expanded;
+mod feature_flags;
+pub mod image;
+mod make;
+#[cfg(test)]
+mod tests;
+mod variables;
+
 use std::time::Duration;
+
+pub use make::{Identity, Inputs, KeyOfFiles};
+pub use variables::DUMMY_VARIABLES;
 
 use crate::{
     config::keyword::job::{Artifacts, Cache, PullPolicy},
@@ -83,4 +94,20 @@ pub struct BuildVariable {
     pub masked: bool,
     /// Whether the job sees the path of a file that holds the value.
     pub file: bool,
+}
+
+impl Build {
+    /// The value of a variable.
+    pub fn variable(&self, key: &str) -> Option<&str> {
+        let found = self.variables.iter().rev().find(|variable| variable.key == key);
+        found.map(|variable| variable.value.as_str())
+    }
+
+    /// What the job sees of a variable: its value, or the path of the file that holds it.
+    pub fn exported(&self, variable: &BuildVariable) -> String {
+        match variable.file {
+            true => format!("{}.tmp/{}", self.project_dir, variable.key),
+            false => variable.value.clone(),
+        }
+    }
 }

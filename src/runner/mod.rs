@@ -5,6 +5,7 @@ pub mod build;
 pub mod concurrency;
 pub mod dispatcher;
 mod outcome;
+pub mod pod;
 pub mod script;
 pub mod settings;
 mod slots;

@@ -1,0 +1,115 @@
+//! From a job of the pipeline to a build.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+use super::{Build, BuildService, expanded, image, image::Images, variables::Variables};
+use crate::{
+    config::keyword::job::Service,
+    event::Failure,
+    pipeline::{JobId, Pipeline, job::Variable},
+    runner::{Settings, Slot, pod::services::image_aliases},
+};
+
+/// GitLab's time limit of a job that has none: that of the project.
+const TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// Who an attempt of a job is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Id of the run.
+    pub run: String,
+    /// `CI_PIPELINE_ID`.
+    pub pipeline_id: u64,
+    /// `CI_JOB_ID`: unique in the run and among attempts.
+    pub job_id: u64,
+    /// The slot that took it.
+    pub slot: Slot,
+    /// `CI_JOB_STARTED_AT`, RFC 3339.
+    pub started_at: String,
+}
+
+/// The hash behind `cache:key:files`, of the paths' content or (`true`) of the last commit that changed them;
+/// `None` where there is no such file.
+pub type KeyOfFiles<'a> = &'a dyn Fn(&[String], bool) -> Option<String>;
+
+/// What a build is made from.
+#[derive(Clone)]
+pub struct Inputs<'a> {
+    /// The pipeline.
+    pub pipeline: &'a Pipeline,
+    /// The runner's settings.
+    pub settings: &'a Settings,
+    /// Who this attempt is.
+    pub identity: Identity,
+    /// `[images]` of `podline.toml`: name or glob, and the image used instead.
+    pub images: &'a IndexMap<String, String>,
+    /// Variables from the dotenv reports of the jobs whose artifacts it takes.
+    pub dotenv: &'a [Variable],
+    /// Computes `cache:key:files`.
+    pub key_of_files: KeyOfFiles<'a>,
+}
+
+impl Identity {
+    /// `CI_RUNNER_ID`: the runners are numbered from 1.
+    pub(super) fn runner_id(&self, settings: &Settings) -> usize {
+        settings.runners.iter().position(|runner| *runner == self.slot.runner).map_or(1, |at| at + 1)
+    }
+}
+
+impl Build {
+    /// The build of an attempt of a job.
+    ///
+    /// # Errors
+    /// When there is no image, or the job asks for what the runner does not allow.
+    pub fn new(id: JobId, inputs: &Inputs<'_>) -> Result<Self, Failure> {
+        let job = inputs.pipeline.job(id);
+        let timeout = job.timeout.unwrap_or(TIMEOUT);
+        let requested = image::requested(job.image.as_ref(), inputs.settings).unwrap_or_default();
+        let variables = Variables::of(job, inputs, requested, timeout.as_secs());
+        let images = Images { variables: &variables, settings: inputs.settings, mapping: inputs.images };
+        let texts =
+            |list: &[crate::config::Spanned<String>]| list.iter().map(|text| text.value.clone()).collect();
+        let service = |service| service_of(service, &images, &variables);
+        Ok(Self {
+            job: id,
+            id: inputs.identity.job_id,
+            project_id: variables.project_id,
+            name: job.name.clone(),
+            stage: job.stage.clone(),
+            image: images.of_build(job.image.as_ref())?,
+            services: job.services.iter().map(service).collect::<Result<_, _>>()?,
+            variables: variables.for_job(),
+            script: texts(&job.script),
+            after_script: texts(&job.after_script),
+            pre_get_sources_script: texts(&job.pre_get_sources_script),
+            project_dir: variables.project_dir.clone(),
+            artifacts: job.artifacts.as_ref().map(|artifacts| expanded::artifacts(artifacts, &variables)),
+            caches: job
+                .cache
+                .iter()
+                .map(|cache| expanded::cache(cache, &variables, inputs.key_of_files))
+                .collect(),
+            artifacts_from: job.artifacts_from.clone(),
+            timeout,
+        })
+    }
+}
+
+fn service_of(
+    service: &Service,
+    images: &Images<'_>,
+    variables: &Variables,
+) -> Result<BuildService, Failure> {
+    let image = images.of_service(&service.image)?;
+    let mut aliases = image_aliases(&image.requested);
+    aliases.extend(service.aliases.iter().cloned());
+    Ok(BuildService {
+        image,
+        aliases,
+        entrypoint: service.image.entrypoint.clone(),
+        command: service.command.clone(),
+        variables: variables.for_service(&service.variables),
+    })
+}
