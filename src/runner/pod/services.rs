@@ -13,22 +13,22 @@ use crate::{
 pub struct Named<'b> {
     /// The service.
     pub service: &'b BuildService,
-    /// Position among the job's services, where the name comes from if no alias gives one.
-    position: Position<'b>,
+    name: Name<'b>,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Position<'b> {
+enum Name<'b> {
     Alias(&'b str),
+    /// Position among the services without such an alias.
     Index(usize),
 }
 
 impl Named<'_> {
     /// The name of the container.
     pub fn name(&self) -> String {
-        match self.position {
-            Position::Alias(alias) => alias.to_owned(),
-            Position::Index(index) => format!("svc-{index}"),
+        match self.name {
+            Name::Alias(alias) => alias.to_owned(),
+            Name::Index(index) => format!("svc-{index}"),
         }
     }
 }
@@ -38,12 +38,13 @@ impl Named<'_> {
 pub fn named(build: &Build) -> Vec<Named<'_>> {
     let mut taken = vec!["build", "helper", "init-permissions"];
     let mut services: Vec<Named<'_>> = Vec::new();
-    for (index, service) in build.services.iter().enumerate() {
+    let mut nameless = 0..;
+    for service in &build.services {
         let free = |alias: &&str| names::is_label(alias) && !taken.contains(alias);
         let alias = given_aliases(service).map(String::as_str).find(free);
         taken.extend(alias);
-        let position = alias.map_or(Position::Index(index), Position::Alias);
-        services.push(Named { service, position });
+        let name = alias.map(Name::Alias).or_else(|| nameless.next().map(Name::Index));
+        services.extend(name.map(|name| Named { service, name }));
     }
     services.sort_by_key(Named::name);
     services

@@ -337,7 +337,7 @@ fn containers_of_services_are_named_after_a_free_alias() {
         let build = Build { services, ..build() };
         services::named(&build).iter().map(services::Named::name).collect::<Vec<_>>()
     };
-    assert_eq!(names(&[("postgres", &["db"]), ("redis", &[])]), ["db", "svc-1"]);
+    assert_eq!(names(&[("postgres", &["db"]), ("redis", &[])]), ["db", "svc-0"]);
     assert_eq!(names(&[("postgres", &["db"]), ("redis", &["db", "cache"])]), ["cache", "db"]);
     assert_eq!(names(&[("postgres", &["build"]), ("redis", &["a.b"])]), ["svc-0", "svc-1"]);
 }
