@@ -1,11 +1,19 @@
 //! What podline asks of git, through the user's own `git` command: it honours their configuration,
 //! worktrees and large files.
 
+mod facts;
+mod paths;
+mod remote;
+
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
     process::Command,
 };
+
+pub use facts::{Facts, Head};
+pub use paths::{Base, Snapshot};
+pub use remote::Remote;
 
 /// A repository's working tree.
 #[derive(Debug, Clone)]
@@ -96,3 +104,34 @@ const LOCAL_VARIABLES: [&str; 15] = [
     "GIT_SHALLOW_FILE",
     "GIT_COMMON_DIR",
 ];
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::Git;
+
+    /// An empty repository with a user, on the branch `trunk`.
+    pub(crate) fn repository() -> (tempfile::TempDir, Git) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let git = Git::at(folder.path());
+        for arguments in [
+            &["init", "-q", "-b", "trunk"][..],
+            &["config", "user.name", "Ada"],
+            &["config", "user.email", "ada@example.com"],
+            &["config", "commit.gpgsign", "false"],
+            &["config", "tag.gpgsign", "false"],
+        ] {
+            git.run(arguments).expect("git runs");
+        }
+        (folder, git)
+    }
+
+    /// Writes files, each `path` or `path=content`.
+    pub(crate) fn write(git: &Git, files: &[&str]) {
+        for file in files {
+            let (path, content) = file.split_once('=').unwrap_or((file, "content"));
+            let path = git.folder().join(path);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            std::fs::write(path, content).expect("a file");
+        }
+    }
+}
