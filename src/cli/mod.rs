@@ -3,6 +3,7 @@
 pub mod args;
 pub mod exit_code;
 pub mod project_file;
+pub mod repository;
 pub mod settings;
 
 pub use exit_code::ExitCode;
