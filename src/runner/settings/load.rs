@@ -102,7 +102,7 @@ fn settings(manifests: &Manifests, diagnostics: &mut Diagnostics) -> Settings {
         settings.service_account = deployment.service_account;
         settings.runner_namespace = deployment.namespace.unwrap_or(settings.runner_namespace);
         settings.namespace.clone_from(&settings.runner_namespace);
-    } else if diagnostics.is_empty() {
+    } else if !diagnostics.has_errors() {
         diagnostics.push(
             Diagnostic::warning(
                 "no-runner",
@@ -111,6 +111,12 @@ fn settings(manifests: &Manifests, diagnostics: &mut Diagnostics) -> Settings {
             )
             .help("put the manifest that deploys GitLab Runner beside the others"),
         );
+    }
+    for file in manifests.config_files() {
+        let message = format!("of `{}` podline reads only `concurrent`", file.name);
+        let help =
+            "give the other settings as variables of the runner's container, such as `KUBERNETES_CPU_LIMIT`";
+        diagnostics.push(Diagnostic::warning("setting-not-simulated", message, file.place).help(help));
     }
     concurrent(manifests, &environment, &mut settings, diagnostics);
     diagnostics.append(environment::apply(&environment, &mut settings));

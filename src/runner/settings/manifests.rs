@@ -41,6 +41,9 @@ pub struct Deployment {
     pub namespace: Option<String>,
 }
 
+/// More runners than any laptop has room for: a slip of the finger must not fill the memory with names.
+const MAX_REPLICAS: usize = 1000;
+
 impl Manifests {
     /// The StatefulSet or Deployment that runs the runners.
     pub fn workload(&self) -> Option<&Document> {
@@ -69,7 +72,7 @@ impl Manifests {
             .find_map(|name| workload.text(&format!("{pod}/{name}")));
         Some(Deployment {
             name: workload.name().to_owned(),
-            replicas: usize::try_from(replicas.unwrap_or(1).max(1)).unwrap_or(usize::MAX),
+            replicas: usize::try_from(replicas.unwrap_or(1)).unwrap_or(MAX_REPLICAS).clamp(1, MAX_REPLICAS),
             service_account: account.map(str::to_owned),
             namespace: workload.text("/metadata/namespace").map(str::to_owned),
         })
@@ -94,6 +97,11 @@ impl Manifests {
         let texts = self.of_kind("ConfigMap").flat_map(entries_of);
         let found = texts.filter_map(|entry| start_script::concurrent(&entry, environment));
         found.last()
+    }
+
+    /// The `config.toml`s, or templates of it, that ConfigMaps hold.
+    pub fn config_files(&self) -> impl Iterator<Item = Entry> {
+        self.of_kind("ConfigMap").flat_map(entries_of).filter(|entry| entry.name.ends_with(".toml"))
     }
 
     /// The objects of a kind.

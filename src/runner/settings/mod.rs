@@ -165,7 +165,7 @@ impl Settings {
 
     /// How many jobs the runners take at once.
     pub fn slots(&self) -> usize {
-        self.runners.len() * self.concurrent
+        self.runners.len().saturating_mul(self.concurrent)
     }
 
     /// The user as whom pods are created, as Kubernetes names a service account.

@@ -1,5 +1,7 @@
 use std::path::Path;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::config::{Diagnostics, Sources};
 
@@ -204,4 +206,33 @@ fn a_folder_without_manifests_is_an_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let error = load(folder.path(), &mut Sources::default()).expect_err("nothing to read");
     assert!(matches!(error, LoadError::Empty(_)));
+}
+
+#[test]
+fn of_a_configuration_file_only_concurrent_is_read() {
+    let (config, sources) = with_data("config.toml: 'concurrent = 6'");
+    assert_eq!(config.settings.concurrent, 6);
+    insta::assert_snapshot!(lines(&config.diagnostics, &sources), @r"runner.yaml:4:16: setting-not-simulated: of `config.toml` podline reads only `concurrent` (help: give the other settings as variables of the runner's container, such as `KUBERNETES_CPU_LIMIT`)");
+}
+
+#[test]
+fn a_number_of_replicas_is_bounded() {
+    let replicas = |count: &str| {
+        let (config, _) =
+            text(&format!("kind: StatefulSet\nmetadata: {{name: r}}\nspec: {{replicas: {count}}}"));
+        config.settings.runners.len()
+    };
+    assert_eq!(
+        [replicas("0"), replicas("-1"), replicas("3"), replicas("18446744073709551615")],
+        [1, 1, 3, 1000]
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_without_panic(
+        lines in proptest::collection::vec("( {0,4}(- )?(kind|data|spec|metadata|a): ?(ConfigMap|Secret|List|[&*]x|\\{|\\[|1|\"|ü)?|---|items:)", 0..12)
+    ) {
+        let _ = text(&lines.join("\n"));
+    }
 }
