@@ -29,12 +29,14 @@ pub(super) fn read(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Vec<Cache>
         Kind::Sequence(_) => {}
         _ => return value.expected("a hash or an array of hashes", cx),
     }
-    let items = value.items()?;
-    let caches: Vec<Cache> = items.filter_map(|item| cache(&item, cx)).collect();
-    if caches.len() > MOST {
-        let rest = format_args!("has {} entries, GitLab takes {MOST}", caches.len());
+    // Arrays within are spliced (`ComposableArray`), and counted as one each.
+    let count = value.node.as_sequence().map_or(0, <[_]>::len);
+    if count > MOST {
+        let rest = format_args!("has {count} entries, GitLab takes {MOST}");
         cx.report(value.error("too-many", rest));
     }
+    let caches = value.flattened(usize::MAX, cx)?;
+    let caches = caches.iter().filter_map(|item| cache(item, cx)).collect();
     Some(caches)
 }
 

@@ -23,10 +23,13 @@ pub(super) fn image(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Image> {
     image
 }
 
-/// A list of names or hashes.
+/// A list of names or hashes; lists within are spliced (`ComposableArray`).
 pub(super) fn services(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Vec<Service>> {
-    let Some(items) = value.items() else { return value.expected("an array", cx) };
-    Some(items.filter_map(|item| service(&item, cx)).collect())
+    if value.node.as_sequence().is_none() {
+        return value.expected("an array", cx);
+    }
+    let items = value.flattened(usize::MAX, cx)?;
+    Some(items.iter().filter_map(|item| service(item, cx)).collect())
 }
 
 fn service(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Service> {

@@ -194,7 +194,7 @@ fn parallel_is_a_count_or_a_matrix() {
 fn a_cache_key_is_a_text_or_files() {
     let config = read(
         "a: {script: x, cache: {paths: [p]}}
-b: {script: x, cache: [{key: {files: [f], prefix: p}}, {key: {files_commits: [g]}, policy: $P}]}",
+b: {script: x, cache: [{key: {files: [f], prefix: p}}, [{key: {files_commits: [g]}, policy: $P}]]}",
     );
     assert_eq!(config.jobs[0].cache[0].key, CacheKey::Text("default".to_owned()));
     assert_eq!(config.jobs[0].cache[0].policy, "pull-push");
