@@ -51,8 +51,13 @@ impl Facts {
     /// # Errors
     /// When git is missing or refuses the repository.
     pub fn read(git: &Git) -> Result<Option<Self>, GitError> {
-        let Some(root) = root_of(git.folder()) else { return Ok(None) };
-        let git = &Git::at(&root);
+        let (git, root) = match &git.git_dir {
+            Some(_) => (git, git.folder().to_owned()),
+            None => match root_of(git.folder()) {
+                Some(root) => (&Git::at(&root), root),
+                None => return Ok(None),
+            },
+        };
         let (status, refs, config, head) = std::thread::scope(|scope| {
             let status = scope.spawn(|| {
                 git.bytes(&["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all"])

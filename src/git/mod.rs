@@ -4,6 +4,7 @@
 mod facts;
 mod paths;
 mod remote;
+mod stand_in;
 
 use std::{
     ffi::OsStr,
@@ -14,11 +15,14 @@ use std::{
 pub use facts::{Facts, Head};
 pub use paths::{Base, Snapshot};
 pub use remote::Remote;
+pub use stand_in::StandIn;
 
 /// A repository's working tree.
 #[derive(Debug, Clone)]
 pub struct Git {
     folder: PathBuf,
+    /// The repository, where it is not the folder's own.
+    git_dir: Option<PathBuf>,
 }
 
 /// Why git could not answer.
@@ -40,12 +44,17 @@ pub enum GitError {
 impl Git {
     /// Git at work in a folder.
     pub fn at(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+        Self { folder: folder.into(), git_dir: None }
     }
 
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Where to fetch from what this works on.
+    pub fn address(&self) -> &Path {
+        self.git_dir.as_deref().unwrap_or(&self.folder)
     }
 
     /// What a git command prints, without the line's end.
@@ -80,6 +89,9 @@ impl Git {
         command.args(arguments).current_dir(&self.folder);
         for name in LOCAL_VARIABLES {
             command.env_remove(name);
+        }
+        if let Some(git_dir) = &self.git_dir {
+            command.env("GIT_DIR", git_dir).env("GIT_WORK_TREE", &self.folder);
         }
         command.env("LC_ALL", "C").stdin(std::process::Stdio::null());
         command

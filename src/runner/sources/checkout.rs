@@ -28,7 +28,7 @@ impl GitFolder {
         let folder = tempfile::tempdir().map_err(failed)?;
         init(&folder.path().join(".git"), checkout).map_err(failed)?;
         let refspec = format!("+{}:{}", checkout.commit, checkout.reference);
-        let source = fs::canonicalize(from.folder()).map_err(failed)?;
+        let source = fs::canonicalize(from.address()).map_err(failed)?;
         let mut words: Vec<String> = FETCH.iter().map(|word| (*word).to_owned()).collect();
         words.extend(checkout.depth.map(|depth| format!("--depth={depth}")));
         words.extend([source.to_string_lossy().into_owned(), refspec]);
