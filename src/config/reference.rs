@@ -14,8 +14,19 @@ use super::{
 /// Deepest chain of references.
 const MAX_DEPTH: usize = 10;
 
-/// Keywords whose lists are flattened, so that a reference in one adds its items.
-const FLATTENED: [&str; 5] = ["script", "before_script", "after_script", "pre_get_sources_script", "rules"];
+/// Keywords whose lists GitLab flattens (`Entry::Commands`, `ComposableArray`), so that a reference in
+/// one adds its items.
+const FLATTENED: [&str; 9] = [
+    "script",
+    "before_script",
+    "after_script",
+    "pre_get_sources_script",
+    "rules",
+    "cache",
+    "needs",
+    "services",
+    "stages",
+];
 
 /// Replaces every `!reference` by what it refers to.
 pub(super) fn resolve(
@@ -247,6 +258,7 @@ mod tests {
             ("image: !reference [.a, image]", "image: {name: a, entrypoint: ['']}"),
             ("image: {name: !reference [.a, image, name]}", "image: {name: a}"),
             ("parallel: !reference [.a, count]", "parallel: 2"),
+            ("cache: [!reference [.a, rules]]", "cache: [{if: $A}, {when: never}]"),
             // Elsewhere a list stays one item of the list it is put into.
             ("tags: [!reference [.a, script]]", "tags: [[a1, a2]]"),
             ("variables: {A: !reference [.a, image, name]}", "variables: {A: a}"),
