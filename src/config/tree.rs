@@ -53,3 +53,57 @@ fn unreadable(name: &str, error: &LoadError) -> Diagnostic {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::config::fixture::{Project, project};
+
+    #[test]
+    fn a_file_that_is_not_there_is_said_so() {
+        assert_eq!(
+            Project::default().problems(),
+            [
+                " missing-file: there is no file `ci.yml`\n    go to the root of a project, or name its file with `--file`"
+            ]
+        );
+    }
+
+    #[test]
+    fn mistakes_of_all_files_and_steps_are_said_at_once() {
+        let project = project("include: [a.yml, b.yml]\none: {extends: .bas}\none: {extends: .bas, script: !reference [.base, x]}\n")
+            .file("a.yml", ".base: {script: a, script: b}\ntwo: {image: 2024-01-01}\n")
+            .file("b.yml", "spec: {inputs: {x: }}\n---\nthree: {script: '$[[ inputs.y ]]'}\n");
+        let codes: Vec<_> = project.read().diagnostics.iter().map(|found| found.code).collect();
+        assert_eq!(
+            codes,
+            [
+                "duplicate-key",
+                "duplicate-key",
+                "refused-value",
+                "missing-input",
+                "interpolation",
+                "unknown-extends"
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_configuration_makes_it_panic(
+            keys in prop::collection::vec(
+                "(a|b|\\.c|include|default|spec): (\\{(extends|script|inputs|local|<<): (a|b|\\.c|\\[a, \\.c\\]|!reference \\[(a|\\.c), (script|extends)\\]|\\$\\[\\[ inputs\\.x \\]\\]|null|\\{x: \\})\\}|\\[!reference \\[a\\], b\\]|x)\n(---\n)?",
+                0..6,
+            )
+        ) {
+            let text = keys.concat();
+            let reading = project(&text).file("b.yml", &text).read();
+            for found in reading.diagnostics.iter() {
+                if let Some(span) = found.span {
+                    reading.sources.locate(span);
+                }
+            }
+        }
+    }
+}

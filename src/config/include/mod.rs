@@ -123,6 +123,9 @@ impl Includer<'_, '_> {
                 None => self.is_complete = false,
             }
         }
+        if merged.is_empty() {
+            return content;
+        }
         deep_merge(&mut merged, content);
         merged
     }

@@ -1,6 +1,6 @@
 //! A mapping while it is read: repeated keys and `<<`, in the order Psych meets them.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use crate::config::{
     Diagnostic, Diagnostics, Node, Span,
@@ -11,14 +11,17 @@ use crate::config::{
 #[derive(Default)]
 pub(super) struct Block {
     mapping: Mapping,
-    /// Keys that were written here, as opposed to merged in, with their first place.
-    written: HashMap<String, Span>,
+    /// Keys whose value was merged in, as opposed to written here.
+    merged: HashSet<String>,
 }
 
 impl Block {
     /// Adds a key that is written here. The last one wins, as in a Ruby hash.
     pub(super) fn insert(&mut self, key: String, place: Span, value: Node, diagnostics: &mut Diagnostics) {
-        if let Some(first) = self.written.insert(key.clone(), place) {
+        let was_merged = self.merged.remove(&key);
+        if let Some(first) = self.mapping.entry(&key).map(|entry| entry.key)
+            && !was_merged
+        {
             diagnostics.push(
                 Diagnostic::warning(
                     "duplicate-key",
@@ -62,8 +65,9 @@ impl Block {
             }
         };
         for (key, entry) in merged {
-            if let Some(&above) = self.written.get(&key)
-                && self.mapping.get(&key).is_some_and(|value| *value != entry.value)
+            if let Some(above) = self.mapping.entry(&key)
+                && !self.merged.contains(&key)
+                && above.value != entry.value
             {
                 diagnostics.push(
                     Diagnostic::warning(
@@ -71,10 +75,11 @@ impl Block {
                         format!("`<<` brings a `{key}` that replaces the one written above it"),
                         place,
                     )
-                    .related(above, "this one is replaced")
+                    .related(above.key, "this one is replaced")
                     .help("move `<<` to the top of its mapping"),
                 );
             }
+            self.merged.insert(key.clone());
             self.mapping.insert(key, entry.key, entry.value);
         }
     }
