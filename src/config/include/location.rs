@@ -141,7 +141,7 @@ impl Includer<'_, '_> {
     fn local_files(&mut self, file: &File, path: &str, inputs: Given, span: Span) -> Vec<Location> {
         let path = path.trim_start_matches('/');
         if !path.contains('*') {
-            if !self.is_yaml(path, span) {
+            if !self.is_yaml(path, span) || !self.is_in_repository(path, span) {
                 return Vec::new();
             }
             return vec![Location { target: Target::Local(path.to_owned()), inputs, span }];
@@ -180,7 +180,7 @@ impl Includer<'_, '_> {
         let mut all = Vec::new();
         for item in items(files) {
             let file = self.text(item).trim_start_matches('/').to_owned();
-            if self.is_yaml(&file, item.span) {
+            if self.is_yaml(&file, item.span) && self.is_in_repository(&file, item.span) {
                 let found = External::Project { project: name.clone(), reference: reference.clone(), file };
                 all.push(external(found, given.clone(), item.span));
             }
@@ -206,6 +206,21 @@ impl Includer<'_, '_> {
             self.refuse(&format!("`{name}` is not a YAML file by its name"), span, help);
         }
         is_yaml
+    }
+
+    /// Whether a path can be one of a repository's tree. GitLab looks it up in git, where `.` and `..`
+    /// are no folders; a file system would lead out of the project.
+    fn is_in_repository(&mut self, path: &str, span: Span) -> bool {
+        let is_in = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
+        if !is_in {
+            let message = format!("the file `{path}` does not exist");
+            self.diagnostics.push(
+                Diagnostic::error("include-not-found", message, span)
+                    .help("paths begin at the root of the repository, without `./` or `../`"),
+            );
+            self.is_complete = false;
+        }
+        is_in
     }
 
     /// A scalar with its variables expanded; unknown ones become empty.

@@ -183,15 +183,13 @@ impl Includer<'_, '_> {
         self.file(&File { name, home, chain }, text, Some(location.inputs))
     }
 
+    /// Reads a file of the project.
     fn local(&mut self, path: &str, span: Span) -> Option<String> {
         let found = match self.surroundings.loader.local(path) {
             Ok(text) => return Some(text),
             Err(LoadError::NotFound) => {
                 let near = nearest(path, self.files().iter().map(String::as_str)).map(str::to_owned);
                 let help = match near {
-                    _ if path.starts_with('.') && path.contains("./") => {
-                        "paths begin at the root of the repository, without `./` or `../`".to_owned()
-                    }
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "paths begin at the root of the repository".to_owned(),
                 };
@@ -208,6 +206,7 @@ impl Includer<'_, '_> {
         None
     }
 
+    /// Reads a file from elsewhere.
     fn external(&mut self, external: &External, name: &str, span: Span) -> Option<String> {
         let error = match self.surroundings.loader.external(external) {
             Ok(text) => return Some(text),

@@ -134,6 +134,8 @@ fn what_is_wrong_is_said_with_its_place() {
         "include:
   - ci/biuld.yml
   - ./a.yml
+  - /../../a.yml
+  - {project: g/p, file: ../a.yml}
   - a.txt
   - {local: 'none/*.yml'}
   - {local: '$DIR/*.yml'}
@@ -155,33 +157,37 @@ fn what_is_wrong_is_said_with_its_place() {
     .file("ci/nested.yml", "include: nowhere.yml\n")
     .file("ci/build.yml", "b: {}");
     insta::assert_snapshot!(project.problems().join("\n"), @r###"
-    ci.yml:4:5 invalid-include: `a.txt` is not a YAML file by its name
+    ci.yml:3:5 include-not-found: the file `./a.yml` does not exist
+        paths begin at the root of the repository, without `./` or `../`
+    ci.yml:4:5 include-not-found: the file `../../a.yml` does not exist
+        paths begin at the root of the repository, without `./` or `../`
+    ci.yml:5:26 include-not-found: the file `../a.yml` does not exist
+        paths begin at the root of the repository, without `./` or `../`
+    ci.yml:6:5 invalid-include: `a.txt` is not a YAML file by its name
         GitLab includes only files that end in `.yml` or `.yaml`
-    ci.yml:5:13 include-empty: no file matches `none/*.yml`
+    ci.yml:7:13 include-empty: no file matches `none/*.yml`
         GitLab goes on without a file; `*` stays within a folder, `**` does not
-    ci.yml:6:13 include-empty: no file matches `$DIR/*.yml`
+    ci.yml:8:13 include-empty: no file matches `$DIR/*.yml`
         GitLab does not expand variables in `include:local` with wildcards; use the short form `include: 'path'`
-    ci.yml:7:6 invalid-include: `include` has no `locl`
+    ci.yml:9:6 invalid-include: `include` has no `locl`
         did you mean `local`?
-    ci.yml:7:5 invalid-include: this include names no file, or more than one kind of it
+    ci.yml:9:5 invalid-include: this include names no file, or more than one kind of it
         use exactly one of `local`, `project`, `remote`, `template`, `component`
-    ci.yml:8:5 invalid-include: this include names no file, or more than one kind of it
+    ci.yml:10:5 invalid-include: this include names no file, or more than one kind of it
         use exactly one of `local`, `project`, `remote`, `template`, `component`
-    ci.yml:9:15 invalid-include: this include takes no file of `g/p`
+    ci.yml:11:15 invalid-include: this include takes no file of `g/p`
         name its files: `file: /path/in/the/project.yml`
-    ci.yml:10:16 invalid-include: `Jobs/T` is no template
+    ci.yml:12:16 invalid-include: `Jobs/T` is no template
         templates are named `<path>.gitlab-ci.yml`
-    ci.yml:11:5 invalid-include: `include` takes a path, a mapping, or a list of these
-    ci.yml:12:33 invalid-include: `include:rules:if`: a single `=` is no operator
+    ci.yml:13:5 invalid-include: `include` takes a path, a mapping, or a list of these
+    ci.yml:14:33 invalid-include: `include:rules:if`: a single `=` is no operator
         write `==` to compare, `=~` to match
-    ci.yml:13:29 invalid-include: `include:rules` has no `iff`
+    ci.yml:15:29 invalid-include: `include:rules` has no `iff`
         did you mean `if`?
-    ci.yml:13:44 invalid-include: `include:rules:when` has another value than GitLab knows
+    ci.yml:15:44 invalid-include: `include:rules:when` has another value than GitLab knows
         use `always` or `never`
     ci.yml:2:5 include-not-found: the file `ci/biuld.yml` does not exist
         did you mean `ci/build.yml`?
-    ci.yml:3:5 include-not-found: the file `./a.yml` does not exist
-        paths begin at the root of the repository, without `./` or `../`
     broken.yml:1:5 yaml-syntax: mapping values are not allowed in this context
         put the value in quotes if it contains `: `; else a key is indented too far, or the line above lacks its `:`
     empty.yml:1:1 empty-file: the file is empty
