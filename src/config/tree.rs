@@ -5,8 +5,8 @@ use super::{
     node::Mapping, reference, source::LoadError, surroundings::Surroundings, yaml::Budget,
 };
 
-/// Most that `extends` and `!reference` may copy, in the bytes of [`Budget`]. GitLab shares what it
-/// copies and has no such limit; a large project of 4000 jobs needs a third of it.
+/// Most that `extends` and `!reference` may copy, in the bytes of [`Budget`]. A choice: GitLab shares
+/// what it copies and has no such limit.
 const MAX_COPIED_BYTES: usize = 64 << 20;
 
 /// A configuration after includes, `extends` and `!reference`, before its keywords are read.
