@@ -12,7 +12,8 @@ fn run(project: &Project, arguments: &[&str]) -> Option<Run> {
     let mut all = vec!["run", "--engine", "kind", "--cluster", cluster::NAME, "--format", "json"];
     all.extend(arguments);
     let seen = project.podline(&all).run();
-    let events = seen.stdout.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+    let events =
+        seen.stdout.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
     Some(Run { seen, events })
 }
 
@@ -160,7 +161,8 @@ fn the_limits_of_the_runner_are_on_every_container_in_the_cluster() {
         return;
     }
     let project = Project::with("image: busybox:1.36\nlook: { script: [sleep 4] }\n");
-    let child = project.podline(&["run", "--engine", "kind", "--cluster", cluster::NAME, "--format", "json"]).start();
+    let child =
+        project.podline(&["run", "--engine", "kind", "--cluster", cluster::NAME, "--format", "json"]).start();
     let limits = wait_for_pod_limits();
     let seen = Seen::of(&child.wait_with_output().expect("podline ends"));
     assert_eq!(seen.code, Some(0), "{seen}");

@@ -37,11 +37,10 @@ impl Loader for FileLoader {
     fn external(&self, include: &External) -> Result<String, LoadError> {
         match include {
             External::Project { project, file, .. } => match self.checkouts.get(project) {
-                Some(checkout) => {
-                    read(&self.project.join(checkout).join(file.trim_start_matches('/'))).map_err(|error| {
+                Some(checkout) => read(&self.project.join(checkout).join(file.trim_start_matches('/')))
+                    .map_err(|error| {
                         LoadError::Unavailable(format!("`{file}` in `{}`: {error}", checkout.display()))
-                    })
-                }
+                    }),
                 None => Err(LoadError::Unavailable(format!(
                     "project `{project}` is not here: name a checkout of it under `[includes]` in `podline.toml`"
                 ))),
@@ -54,12 +53,16 @@ impl Loader for FileLoader {
 }
 
 fn unavailable(kind: &str, name: &str) -> LoadError {
-    LoadError::Unavailable(format!("{kind} `{name}` is not on this machine, and podline does not fetch it yet"))
+    LoadError::Unavailable(format!(
+        "{kind} `{name}` is not on this machine, and podline does not fetch it yet"
+    ))
 }
 
 fn read(path: &Path) -> Result<String, LoadError> {
     match fs::read(path) {
-        Ok(bytes) => String::from_utf8(bytes).map_err(|_| LoadError::Unreadable("it is not UTF-8 text".to_owned())),
+        Ok(bytes) => {
+            String::from_utf8(bytes).map_err(|_| LoadError::Unreadable("it is not UTF-8 text".to_owned()))
+        }
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Err(LoadError::NotFound)
         }

@@ -1,4 +1,5 @@
-//! Everything podline takes from the environment: the only file that reads it.
+//! Everything podline takes from the environment: the only file that reads it. One more variable,
+//! `PODLINE_NODE_IMAGE`, is a flag's and read by clap.
 
 use std::{
     env,
@@ -6,24 +7,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// `kind`'s node image; also a flag of `run` and `cluster up`, which clap reads.
-pub const NODE_IMAGE: &str = "PODLINE_NODE_IMAGE";
-/// Where podline keeps the kubeconfigs of its clusters; `$XDG_STATE_HOME/podline` unless set.
+use super::args::Color;
+use crate::{
+    engine::docker,
+    report::printer::{self, Surroundings, View},
+};
+
+/// Where podline keeps what belongs to its clusters; `$XDG_STATE_HOME/podline` unless set.
 pub const STATE: &str = "PODLINE_STATE";
 
 /// What the environment says.
 #[derive(Debug, Clone)]
 pub struct Environment {
-    /// Whether the error stream is a terminal that can redraw lines.
-    pub live: bool,
-    /// Whether colours are wanted where nothing else decides.
-    pub color: bool,
-    /// `DOCKER_HOST`.
-    pub docker_host: Option<String>,
-    /// `DOCKER_CONTEXT`.
-    pub docker_context: Option<String>,
-    /// `DOCKER_CONFIG`, or `~/.docker`.
-    pub docker_config: Option<PathBuf>,
+    /// Where the user's Docker engine is.
+    pub docker: docker::Settings,
     /// Where podline keeps what belongs to the machine rather than to a project.
     pub state: PathBuf,
 }
@@ -32,16 +29,38 @@ impl Environment {
     /// Reads the environment of this process.
     pub fn read() -> Self {
         let home = path("HOME");
-        let terminal = std::io::stderr().is_terminal();
-        let dumb = text("TERM").is_some_and(|term| term == "dumb");
+        let config_folder = path("DOCKER_CONFIG").or_else(|| Some(home.as_deref()?.join(".docker")));
         Self {
-            live: terminal && !dumb && text("CI").is_none(),
-            color: text("NO_COLOR").is_none() && !dumb && (terminal || text("CLICOLOR_FORCE").is_some()),
-            docker_host: text("DOCKER_HOST"),
-            docker_context: text("DOCKER_CONTEXT"),
-            docker_config: path("DOCKER_CONFIG").or_else(|| Some(home.as_deref()?.join(".docker"))),
+            docker: docker::Settings {
+                host: text("DOCKER_HOST"),
+                context: text("DOCKER_CONTEXT"),
+                config_folder,
+            },
             state: path(STATE).unwrap_or_else(|| state(home.as_deref())),
         }
+    }
+}
+
+/// What is known of the place that podline was started in.
+pub fn surroundings(color: Color, view: Option<View>) -> Surroundings {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(text).unwrap_or_default();
+    let locale = locale.to_lowercase();
+    Surroundings {
+        color: match color {
+            Color::Auto if text("CLICOLOR_FORCE").is_some_and(|value| value != "0") => printer::Color::Always,
+            Color::Auto => printer::Color::Auto,
+            Color::Always => printer::Color::Always,
+            Color::Never => printer::Color::Never,
+        },
+        view,
+        no_color: text("NO_COLOR").is_some(),
+        term: text("TERM"),
+        ci: text("CI").is_some_and(|value| value != "false"),
+        // no locale at all is most often a container or a service, whose log is read elsewhere
+        unicode: locale.is_empty() || locale.contains("utf-8") || locale.contains("utf8"),
+        stdout_is_terminal: std::io::stdout().is_terminal(),
+        stderr_is_terminal: std::io::stderr().is_terminal(),
+        columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
     }
 }
 

@@ -36,3 +36,15 @@ pub use node::Node;
 pub use source::{Loader, SourceId, Sources, Span, Spanned};
 pub use surroundings::Surroundings;
 pub use tree::{Tree, tree};
+
+/// Reads a file and all it includes into the effective configuration. `None` if the file itself cannot be
+/// read; what is wrong is in the diagnostics.
+pub fn read(
+    name: &str,
+    surroundings: &Surroundings<'_>,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Option<Config> {
+    let Tree { root, unavailable, unresolved } = tree(name, surroundings, sources, diagnostics)?;
+    Some(Config::read(root, unavailable, unresolved, diagnostics))
+}

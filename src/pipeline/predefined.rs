@@ -36,6 +36,18 @@ impl List {
     }
 }
 
+/// The variables that exist before a pipeline does, by precedence: what GitLab sets, the project's
+/// settings, the command line. For paths of includes and `include:rules`.
+pub fn variables_before(context: &Context) -> indexmap::IndexMap<String, String> {
+    // GitLab numbers a pipeline only once it is created
+    let predefined = of_pipeline(context, None).into_iter().filter(|variable| variable.key != "CI_PIPELINE_IID");
+    let set = context.project_variables.iter().chain(&context.pipeline_variables);
+    predefined
+        .map(|variable| (variable.key, variable.value))
+        .chain(set.map(|(key, value)| (key.clone(), value.clone())))
+        .collect()
+}
+
 /// What is known before a pipeline exists, and that it has a number; `name` is `workflow:name`, expanded.
 pub(super) fn of_pipeline(context: &Context, name: Option<&str>) -> Vec<Variable> {
     let mut list = List::default();

@@ -8,12 +8,12 @@ use std::{
 };
 
 /// Its name, as `--cluster` takes it.
-pub const NAME: &str = "test";
+pub(crate) const NAME: &str = "test";
 
 /// Whether the shared cluster is up; it is made at the first call.
 ///
 /// `false` where Docker or kind is missing, with the reason on standard error: the test then ends.
-pub fn is_up() -> bool {
+pub(crate) fn is_up() -> bool {
     static UP: OnceLock<bool> = OnceLock::new();
     *UP.get_or_init(|| match missing() {
         Some(reason) => {

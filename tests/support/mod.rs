@@ -1,6 +1,6 @@
 //! A project in a temporary folder, a `podline` command in it, and what the user sees.
 
-pub mod cluster;
+pub(crate) mod cluster;
 
 use std::{
     fs,
@@ -9,20 +9,20 @@ use std::{
 };
 
 /// A project: a git repository in a temporary folder with one commit.
-pub struct Project {
+pub(crate) struct Project {
     folder: tempfile::TempDir,
 }
 
 impl Project {
     /// A copy of `fixtures/<name>`.
-    pub fn fixture(name: &str) -> Self {
+    pub(crate) fn fixture(name: &str) -> Self {
         let project = Self { folder: tempfile::tempdir().expect("a temporary folder") };
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name), &project.path().join(name));
         project.renamed(name)
     }
 
     /// A project whose `.gitlab-ci.yml` is this text.
-    pub fn with(configuration: &str) -> Self {
+    pub(crate) fn with(configuration: &str) -> Self {
         let project = Self { folder: tempfile::tempdir().expect("a temporary folder") };
         fs::create_dir(project.path().join("demo")).expect("a folder can be made");
         let project = project.in_folder("demo");
@@ -31,7 +31,7 @@ impl Project {
     }
 
     /// A copy of any folder.
-    pub fn copy_of(folder: &Path) -> Self {
+    pub(crate) fn copy_of(folder: &Path) -> Self {
         let name = folder.file_name().and_then(|name| name.to_str()).expect("a folder has a name");
         let project = Self { folder: tempfile::tempdir().expect("a temporary folder") };
         copy(folder, &project.path().join(name));
@@ -61,7 +61,7 @@ impl Project {
     }
 
     /// Runs git in the project.
-    pub fn git(&self, arguments: &[&str]) {
+    pub(crate) fn git(&self, arguments: &[&str]) {
         let status = Command::new("git")
             .current_dir(self.path())
             .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.com"])
@@ -75,13 +75,13 @@ impl Project {
     }
 
     /// Its folder.
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         let project = self.folder.path().join("project");
         if project.is_dir() { project } else { self.folder.path().to_owned() }
     }
 
     /// Writes a file, with the folders on the way to it.
-    pub fn write(&self, path: &str, text: &str) -> &Self {
+    pub(crate) fn write(&self, path: &str, text: &str) -> &Self {
         let path = self.path().join(path);
         fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("folders can be made");
         fs::write(path, text).expect("a file can be written");
@@ -89,12 +89,12 @@ impl Project {
     }
 
     /// The text of a file.
-    pub fn read(&self, path: &str) -> String {
+    pub(crate) fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path().join(path)).expect("a file can be read")
     }
 
     /// A `podline` command here.
-    pub fn podline(&self, arguments: &[&str]) -> Podline {
+    pub(crate) fn podline(&self, arguments: &[&str]) -> Podline {
         let mut command = Command::new(env!("CARGO_BIN_EXE_podline"));
         command.current_dir(self.path()).args(arguments).stdin(Stdio::null());
         for name in ["CI", "NO_COLOR", "CLICOLOR_FORCE", "KUBECONFIG"] {
@@ -106,42 +106,42 @@ impl Project {
 }
 
 /// A `podline` command about to be started.
-pub struct Podline {
+pub(crate) struct Podline {
     command: Command,
 }
 
 impl Podline {
     /// Sets a variable of its environment.
-    pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
 
     /// Runs it to its end.
-    pub fn run(mut self) -> Seen {
+    pub(crate) fn run(mut self) -> Seen {
         Seen::of(&self.command.output().expect("podline can be started"))
     }
 
     /// Starts it, its output going to pipes.
-    pub fn start(mut self) -> std::process::Child {
+    pub(crate) fn start(mut self) -> std::process::Child {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("podline can be started")
     }
 }
 
 /// What the user sees.
 #[derive(Debug)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// The exit code.
-    pub code: Option<i32>,
+    pub(crate) code: Option<i32>,
     /// Standard output.
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// Standard error.
-    pub stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Seen {
     /// What a command that has ended showed.
-    pub fn of(output: &Output) -> Self {
+    pub(crate) fn of(output: &Output) -> Self {
         Self {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -150,7 +150,7 @@ impl Seen {
     }
 
     /// Fails with everything that was seen unless the exit code is this one.
-    pub fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self}");
         self
     }

@@ -1,0 +1,127 @@
+//! A project's pipeline: read, checked and made, with everything that was found on the way.
+
+use std::path::Path;
+
+use indexmap::IndexMap;
+
+use super::{
+    ExitCode, Failed,
+    args::{PipelineArguments, RunnerArguments, SourceKind},
+    context,
+    loader::FileLoader,
+    project::Project,
+};
+use crate::{
+    config::{self, Config, Diagnostics, Sources, Surroundings},
+    pipeline::{self, Context, Pipeline, Repository},
+    report::{Printer, Problem, diagnostics},
+    runner::{
+        Settings,
+        settings::{self, RunnerConfig},
+    },
+};
+
+/// A configuration that was read, with or without mistakes.
+#[derive(Debug)]
+pub struct Planned {
+    /// The texts it was read from.
+    pub sources: Sources,
+    /// What was found wrong.
+    pub diagnostics: Diagnostics,
+    /// The configuration; absent where the file could not be read at all.
+    pub config: Option<Config>,
+    /// The pipeline that GitLab would create.
+    pub pipeline: Option<Pipeline>,
+    /// What it was created for.
+    pub context: Context,
+}
+
+impl Planned {
+    /// Reads the configuration of a project and makes its pipeline.
+    ///
+    /// # Errors
+    /// When the command line does not fit the project; what is wrong in files is in the diagnostics.
+    pub fn new(
+        project: &Project,
+        arguments: &PipelineArguments,
+        source: SourceKind,
+        number: u64,
+    ) -> Result<Self, Failed> {
+        let context = context::context(project, arguments, number)?;
+        let repository = project.repository(&context.event, source);
+        let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
+        let loader =
+            FileLoader::new(&project.folder, repository.tree().to_vec(), project.file.includes.clone());
+        let variables = pipeline::variables_before(&context);
+        let inputs: IndexMap<String, String> = arguments.inputs.iter().cloned().collect();
+        let surroundings = Surroundings {
+            loader: &loader,
+            variables: &variables,
+            inputs: &inputs,
+            changes: &|compare_to| repository.changed_paths(compare_to),
+        };
+        let config =
+            config::read(&context.project.config_path, &surroundings, &mut sources, &mut diagnostics);
+        let pipeline = config
+            .as_ref()
+            .map(|config| pipeline::create(config, &context, &repository, &mut diagnostics));
+        Ok(Self { sources, diagnostics, config, pipeline, context })
+    }
+
+    /// Shows what was found wrong, if anything.
+    pub fn show(&self, printer: &Printer) {
+        if !self.diagnostics.is_empty() {
+            let text =
+                diagnostics::render(&self.diagnostics, &self.sources, &printer.theme(), printer.columns());
+            printer.say(&format!("{}\n\n", text.trim_end()));
+        }
+    }
+
+    /// The pipeline, if GitLab would create it.
+    ///
+    /// # Errors
+    /// When the configuration has errors, which have been shown.
+    pub fn pipeline(&self) -> Result<&Pipeline, Failed> {
+        match &self.pipeline {
+            Some(pipeline) if !self.diagnostics.has_errors() => Ok(pipeline),
+            _ => Err(Failed::told(ExitCode::Usage)),
+        }
+    }
+}
+
+/// The runner that a command simulates.
+#[derive(Debug)]
+pub struct Runner {
+    /// Its settings, with what the command line changes.
+    pub settings: Settings,
+    /// The manifests they come from, where the user named some.
+    pub config: Option<RunnerConfig>,
+}
+
+impl Runner {
+    /// Reads the runner's manifests where the user names some, or takes the defaults. Mistakes in them are
+    /// added to those of the configuration.
+    ///
+    /// # Errors
+    /// When the manifests cannot be read.
+    pub fn read(
+        project: &Project,
+        arguments: &RunnerArguments,
+        planned: &mut Planned,
+    ) -> Result<Self, Failed> {
+        let from_file = || project.file.run.runner_config.as_ref().map(|path| project.folder.join(path));
+        let path = arguments.runner_config.clone().or_else(from_file);
+        let config = path.map(|path| load(&path, planned)).transpose()?;
+        let mut settings = config.as_ref().map_or_else(Settings::default, |config| config.settings.clone());
+        let image = arguments.default_image.clone().or_else(|| project.file.run.default_image.clone());
+        settings.image = image.or(settings.image);
+        Ok(Self { settings, config })
+    }
+}
+
+fn load(path: &Path, planned: &mut Planned) -> Result<RunnerConfig, Failed> {
+    let config = settings::load(path, &mut planned.sources)
+        .map_err(|error| Failed::usage(Problem::from_error(&error).help("name a folder or file with `--runner-config`")))?;
+    planned.diagnostics.append(config.diagnostics.clone());
+    Ok(config)
+}

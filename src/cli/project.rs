@@ -1,0 +1,113 @@
+//! The project that a command is about: its folder, what git says of it, its `podline.toml`.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    Failed,
+    args::SourceKind,
+    project_file::ProjectFile,
+    repository::GitRepository,
+};
+use crate::{
+    git::{Facts, Git, Head, Snapshot, StandIn},
+    pipeline::Event,
+    report::Problem,
+};
+
+/// Where the configuration is unless the user says otherwise.
+pub const CONFIGURATION: &str = ".gitlab-ci.yml";
+
+/// Folder of the project that podline writes to.
+pub const OWN_FOLDER: &str = ".podline";
+
+/// A project.
+#[derive(Debug)]
+pub struct Project {
+    /// Its folder, absolute.
+    pub folder: PathBuf,
+    /// Git, at work there.
+    pub git: Git,
+    /// What git says.
+    pub facts: Facts,
+    /// The commit that is checked out.
+    pub head: Head,
+    /// Its `podline.toml`.
+    pub file: ProjectFile,
+    /// What the user should know of how the project was taken.
+    pub notes: Vec<String>,
+    _stand_in: Option<StandIn>,
+}
+
+impl Project {
+    /// Opens the project in a folder.
+    ///
+    /// # Errors
+    /// When there is no such folder, git cannot be asked, or `podline.toml` is wrong.
+    pub fn open(folder: &Path) -> Result<Self, Failed> {
+        let unusable = |error: std::io::Error| {
+            let message = format!("there is no project in `{}`: {error}", folder.display());
+            Failed::usage(Problem::new(message).help("name the project's folder with `-C`"))
+        };
+        let folder = std::fs::canonicalize(folder).map_err(unusable)?;
+        let file = ProjectFile::read(&folder).map_err(|error| Failed::usage(Problem::from_error(&error)))?;
+        let git = Git::at(&folder);
+        let around = Facts::read(&git)?;
+        match around.as_ref().and_then(|facts| Some((facts, facts.head.clone()?))) {
+            Some((facts, head)) if same(&facts.root, &folder) => {
+                let facts = facts.clone();
+                Ok(Self { folder, git, facts, head, file, notes: Vec::new(), _stand_in: None })
+            }
+            _ => Self::standing_in(folder, file, around.as_ref()),
+        }
+    }
+
+    /// A folder that is not the root of a repository with a commit: one stands in for it.
+    fn standing_in(folder: PathBuf, file: ProjectFile, around: Option<&Facts>) -> Result<Self, Failed> {
+        let branch = around.and_then(|facts| facts.branch.as_deref()).unwrap_or("main");
+        let stand_in = StandIn::of(&folder, branch)?;
+        let git = stand_in.git().clone();
+        let facts = Facts::read(&git)?.expect("the repository was made just now");
+        let head = facts.head.clone().expect("the repository was made with a commit");
+        let notes = vec![note(&folder, around)];
+        Ok(Self { folder, git, facts, head, file, notes, _stand_in: Some(stand_in) })
+    }
+
+    /// The repository as rules may ask it, for an event.
+    pub fn repository(&self, event: &Event, source: SourceKind) -> GitRepository {
+        GitRepository::new(self.git.clone(), event, self.snapshot(source))
+    }
+
+    /// What a job finds checked out.
+    pub fn snapshot(&self, source: SourceKind) -> Snapshot {
+        match source {
+            SourceKind::Worktree => Snapshot::WorkingTree,
+            SourceKind::Head => Snapshot::Commit(self.head.sha.clone()),
+        }
+    }
+
+    /// The folder that podline writes to.
+    pub fn own_folder(&self) -> PathBuf {
+        self.folder.join(OWN_FOLDER)
+    }
+}
+
+fn note(folder: &Path, around: Option<&Facts>) -> String {
+    let folder = folder.display();
+    match around {
+        None => format!(
+            "`{folder}` is not in a git repository: its files are taken as one commit on `main`; \
+             `git init && git add . && git commit` makes it one"
+        ),
+        Some(facts) if facts.head.is_none() => {
+            format!("`{folder}` has no commit yet: its files are taken as the first one")
+        }
+        Some(facts) => format!(
+            "`{folder}` is a folder of the repository `{}`: it is taken as a project of its own, its files as one commit",
+            facts.root.display()
+        ),
+    }
+}
+
+fn same(one: &Path, other: &Path) -> bool {
+    one == other || std::fs::canonicalize(one).is_ok_and(|one| one == other)
+}
