@@ -52,7 +52,7 @@ impl Planned {
         let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
         let loader =
             FileLoader::new(&project.folder, repository.tree().to_vec(), project.file.includes.clone());
-        let variables = pipeline::variables_before(&context);
+        let variables = pipeline::before_pipeline(&context);
         let inputs: IndexMap<String, String> = arguments.inputs.iter().cloned().collect();
         let surroundings = Surroundings {
             loader: &loader,

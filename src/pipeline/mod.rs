@@ -21,7 +21,7 @@ pub use context::{Context, Event, Repository};
 pub use create::create;
 pub use job::{Job, JobId};
 pub use plan::Plan;
-pub use predefined::variables_before;
+pub use predefined::before_pipeline;
 
 use crate::config::Spanned;
 pub use crate::config::keyword::{

@@ -23,6 +23,8 @@ pub(super) struct Names<'c> {
     present: HashMap<String, (JobId, usize)>,
     left_out: HashMap<String, String>,
     reported: HashSet<String>,
+    /// Codes of what was reported here.
+    codes: HashSet<&'static str>,
 }
 
 impl<'c> Names<'c> {
@@ -41,6 +43,7 @@ impl<'c> Names<'c> {
             present: present.enumerate().map(|(at, (name, stage))| (name, (JobId(at), stage))).collect(),
             left_out,
             reported: HashSet::new(),
+            codes: HashSet::new(),
         }
     }
 
@@ -220,9 +223,14 @@ impl<'c> Names<'c> {
         found
     }
 
-    /// Adds what all instances of a job would say only once.
+    /// Adds what all instances of a job would say only once, and nothing where the reading of the
+    /// configuration has already found something: it knows all names, but not which jobs are left out.
     fn report(&mut self, diagnostics: &mut Diagnostics, diagnostic: Diagnostic) {
-        if self.reported.insert(format!("{}{:?}{}", diagnostic.code, diagnostic.span, diagnostic.message)) {
+        let is_new = self.reported.insert(format!("{:?}{}", diagnostic.span, diagnostic.message));
+        let is_of_here = |known: &Diagnostic| self.codes.contains(known.code);
+        let is_known = diagnostics.iter().any(|known| known.span == diagnostic.span && !is_of_here(known));
+        if is_new && !is_known {
+            self.codes.insert(diagnostic.code);
             diagnostics.push(diagnostic);
         }
     }

@@ -3,6 +3,8 @@
 //! What only exists once a runner has the job (`CI_JOB_ID`, `CI_PIPELINE_ID`, `CI_PROJECT_DIR`, tokens, ...)
 //! is added there: a rule that asks for it finds nothing, as in GitLab.
 
+use indexmap::IndexMap;
+
 use super::{
     context::{Context, Event, MergeRequest},
     job::{Environment, Origin, Variable},
@@ -36,16 +38,17 @@ impl List {
     }
 }
 
-/// The variables that exist before a pipeline does, by precedence: what GitLab sets, the project's
-/// settings, the command line. For paths of includes and `include:rules`.
-pub fn variables_before(context: &Context) -> indexmap::IndexMap<String, String> {
-    // GitLab numbers a pipeline only once it is created
-    let predefined = of_pipeline(context, None).into_iter().filter(|variable| variable.key != "CI_PIPELINE_IID");
-    let set = context.project_variables.iter().chain(&context.pipeline_variables);
-    predefined
-        .map(|variable| (variable.key, variable.value))
-        .chain(set.map(|(key, value)| (key.clone(), value.clone())))
-        .collect()
+/// The variables that `include` and `include:rules` may use: what is known before a pipeline exists, the
+/// project's settings and the command line, the strongest value of each.
+pub fn before_pipeline(context: &Context) -> IndexMap<String, String> {
+    let predefined = of_pipeline(context, None).into_iter().chain(of_user(context));
+    let mut variables: IndexMap<String, String> =
+        predefined.map(|variable| (variable.key, variable.value)).collect();
+    // A pipeline has its number only once it is there.
+    variables.shift_remove("CI_PIPELINE_IID");
+    variables.extend(context.project_variables.clone());
+    variables.extend(context.pipeline_variables.clone());
+    variables
 }
 
 /// What is known before a pipeline exists, and that it has a number; `name` is `workflow:name`, expanded.

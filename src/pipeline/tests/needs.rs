@@ -230,3 +230,12 @@ fn mistaken_dependencies_are_reported() {
     let d = Job { dependencies: Some(texts(&["absent"])), ..in_stage("deploy", "d") };
     assert!(created(vec![absent, d], push("x")).1.is_empty());
 }
+
+#[test]
+fn what_the_reading_of_the_configuration_has_found_is_not_said_again() {
+    let mut diagnostics = Diagnostics::default();
+    diagnostics.push(crate::config::Diagnostic::error("unknown-job", "there is no `gone`", span()));
+    let config = config(vec![job("a"), needing("d", vec![need("gone")])]);
+    create(&config, &context(push("x")), &Files::default(), &mut diagnostics);
+    assert_eq!(diagnostics.iter().count(), 1);
+}

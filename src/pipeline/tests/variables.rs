@@ -146,3 +146,20 @@ fn tokens_have_dummy_values_unless_somebody_sets_them() {
     let pipeline = create(&config(vec![one()]), &context, &Files::default(), &mut Diagnostics::default());
     assert_eq!(value(&pipeline, "a", "ID_TOKEN"), Some("real"));
 }
+
+#[test]
+fn includes_see_what_is_known_before_the_pipeline() {
+    let mut context = context(push("x"));
+    context.project_variables.insert("CI_DEFAULT_BRANCH".to_owned(), "trunk".to_owned());
+    context.pipeline_variables.insert("FLAVOUR".to_owned(), "sour".to_owned());
+    let variables = crate::pipeline::predefined::before_pipeline(&context);
+    for (key, expected) in [
+        ("CI_COMMIT_REF_NAME", Some("x")),
+        ("CI_DEFAULT_BRANCH", Some("trunk")),
+        ("FLAVOUR", Some("sour")),
+        ("CI_PIPELINE_IID", None),
+        ("CI_JOB_NAME", None),
+    ] {
+        assert_eq!(variables.get(key).map(String::as_str), expected, "{key}");
+    }
+}
