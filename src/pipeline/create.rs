@@ -37,8 +37,7 @@ pub fn create(
         Ok(workflow) => workflow,
         Err(reason) => return not_created(config, reason),
     };
-    let predefined = predefined::of_pipeline(context, workflow.name.as_deref());
-    let creation = Creation { config, context, conditions: &conditions, workflow: &workflow, predefined };
+    let creation = Creation::new(config, context, &conditions, &workflow);
     let (seeds, left_out) = creation.seeds(diagnostics);
     if let Some(reason) = nothing_to_run(&seeds) {
         return not_created(config, reason);
@@ -69,7 +68,7 @@ fn not_created(config: &Config, reason: String) -> Pipeline {
 }
 
 /// What all jobs are created from.
-struct Creation<'c, 'r> {
+pub(super) struct Creation<'c, 'r> {
     config: &'c Config,
     context: &'c Context,
     conditions: &'c Conditions<'r>,
@@ -90,7 +89,17 @@ struct Seed<'c> {
 /// Instances that are not in the pipeline: the job's key, the instance, the reason.
 type Absent = Vec<(String, String, String)>;
 
-impl<'c> Creation<'c, '_> {
+impl<'c, 'r> Creation<'c, 'r> {
+    pub(super) fn new(
+        config: &'c Config,
+        context: &'c Context,
+        conditions: &'c Conditions<'r>,
+        workflow: &'c Decided,
+    ) -> Self {
+        let predefined = predefined::of_pipeline(context, workflow.name.as_deref());
+        Self { config, context, conditions, workflow, predefined }
+    }
+
     /// The jobs that are in, by stage and position, and those that are not.
     fn seeds(&self, diagnostics: &mut Diagnostics) -> (Vec<Seed<'c>>, Absent) {
         // Of two instances with one name, the later replaces the earlier.
@@ -160,7 +169,7 @@ impl<'c> Creation<'c, '_> {
 
     /// The variables of an instance, and its environment, whose name and URL are made from them and
     /// become variables in turn.
-    fn variables(
+    pub(super) fn variables(
         &self,
         job: &keyword::Job,
         instance: &Instance,

@@ -6,6 +6,7 @@
 
 pub mod context;
 mod create;
+mod explain;
 pub mod job;
 mod matrix;
 mod needs;
@@ -19,6 +20,7 @@ mod workflow;
 
 pub use context::{Context, Event, Repository};
 pub use create::create;
+pub use explain::{ExplainedRule, explain_rules, explain_workflow};
 pub use job::{Job, JobId};
 pub use plan::Plan;
 pub use predefined::before_pipeline;

@@ -50,7 +50,7 @@ impl<'r> Conditions<'r> {
     }
 
     /// Whether all clauses of a rule hold; one without any always matches.
-    fn rule_matches(&self, rule: &Rule, scope: &Scope<'_>) -> bool {
+    pub(super) fn rule_matches(&self, rule: &Rule, scope: &Scope<'_>) -> bool {
         rule.condition.as_ref().is_none_or(|condition| self.holds(condition, scope))
             && rule.changes.as_ref().is_none_or(|changes| self.has_changes(changes, scope))
             && rule.exists.as_ref().is_none_or(|exists| self.has_files(exists, scope))
@@ -67,7 +67,7 @@ impl<'r> Conditions<'r> {
         expression.is_some_and(|expression| expression.holds(|name| scope.get(name)))
     }
 
-    fn has_changes(&self, changes: &Changes, scope: &Scope<'_>) -> bool {
+    pub(super) fn has_changes(&self, changes: &Changes, scope: &Scope<'_>) -> bool {
         let base = changes.compare_to.as_ref().map(|base| scope.expand_existing(base));
         let expand = |path: &Spanned<String>| scope.expand_existing(path);
         self.any_changed(base, changes.paths.iter().map(expand))
@@ -94,7 +94,7 @@ impl<'r> Conditions<'r> {
         changed.iter().any(|path| globs.iter().any(|glob| glob.matches(path)))
     }
 
-    fn has_files(&self, exists: &Exists, scope: &Scope<'_>) -> bool {
+    pub(super) fn has_files(&self, exists: &Exists, scope: &Scope<'_>) -> bool {
         // What another project holds is not known here.
         let elsewhere = |project: &Spanned<String>| scope.expand_once(project) != self.project;
         if exists.project.as_ref().is_some_and(elsewhere) {

@@ -1,5 +1,8 @@
 use super::*;
-use crate::config::keyword::job::AllowFailure;
+use crate::{
+    config::keyword::job::{AllowFailure, Parallel},
+    pipeline::{explain_rules, explain_workflow},
+};
 
 /// Whether a job with these rules is in the pipeline.
 fn is_in(rules: Vec<Rule>, event: Event, files: &Files) -> bool {
@@ -206,4 +209,31 @@ fn jobs_that_deploy_or_release_are_held() {
     }
     let (pipeline, _) = created(vec![Job { release: Some(span()), ..job("a") }], push("x"));
     assert_eq!(pipeline.jobs[0].held.as_deref(), Some("would create a release"));
+}
+
+#[test]
+fn each_rule_can_be_explained() {
+    let rules = vec![
+        when("$CI_COMMIT_BRANCH == \"main\""),
+        Rule { exists: exists(&["a"]).exists, ..when("$KIND =~ /^ki/") },
+        Rule::default(),
+    ];
+    let mut config = config(vec![Job {
+        rules: Some(rules.clone()),
+        variables: block(&[("KIND", "kind")]),
+        parallel: Some(Parallel::Count(2)),
+        ..job("a")
+    }]);
+    config.workflow.rules = Some(vec![Rule::default()]);
+    let (context, files) = (context(push("x")), Files::tree(&["a"]));
+    for name in ["a", "a 2/2"] {
+        let explained = explain_rules(&config, &context, &files, name).expect("it has rules");
+        let found: Vec<_> =
+            explained.iter().map(|rule| (rule.exists, rule.matches, rule.is_too_late)).collect();
+        assert_eq!(found, [(None, false, false), (Some(true), true, false), (None, true, true)]);
+        let trace = explained[1].condition.as_ref().expect("a condition");
+        assert_eq!(trace.steps[0].value, Some("kind".into()));
+    }
+    assert_eq!(explain_rules(&config, &context, &files, "b"), None);
+    assert_eq!(explain_workflow(&config, &context, &files).expect("rules").len(), 1);
 }
