@@ -59,9 +59,7 @@ impl Facts {
             },
         };
         let (status, refs, config, head) = std::thread::scope(|scope| {
-            let status = scope.spawn(|| {
-                git.bytes(&["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all"])
-            });
+            let status = scope.spawn(|| git.bytes(&STATUS));
             let refs = scope.spawn(|| git.bytes(&["for-each-ref", REF_FORMAT, "refs/heads", "refs/remotes"]));
             let config = scope.spawn(|| git.bytes(&["config", "--list", "-z"]));
             let head = git.bytes(&["log", "-1", "-z", "--no-show-signature", "--decorate=full", HEAD_FORMAT]);
@@ -90,6 +88,9 @@ impl Facts {
     }
 }
 
+/// Without its lock on the index: a command that the user runs beside may want it.
+const STATUS: [&str; 6] =
+    ["--no-optional-locks", "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all"];
 const REF_FORMAT: &str = "--format=%(refname)%00%(objectname)%00%(symref)%00%(upstream)";
 const HEAD_FORMAT: &str = "--format=%H%x00%an <%ae>%x00%cI%x00%D%x00%B";
 
