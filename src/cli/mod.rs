@@ -13,4 +13,3 @@ pub mod settings;
 
 pub use exit_code::ExitCode;
 pub use failed::Failed;
-

@@ -62,9 +62,8 @@ impl Planned {
         };
         let config =
             config::read(&context.project.config_path, &surroundings, &mut sources, &mut diagnostics);
-        let pipeline = config
-            .as_ref()
-            .map(|config| pipeline::create(config, &context, &repository, &mut diagnostics));
+        let pipeline =
+            config.as_ref().map(|config| pipeline::create(config, &context, &repository, &mut diagnostics));
         Ok(Self { sources, diagnostics, config, pipeline, context })
     }
 
@@ -120,8 +119,9 @@ impl Runner {
 }
 
 fn load(path: &Path, planned: &mut Planned) -> Result<RunnerConfig, Failed> {
-    let config = settings::load(path, &mut planned.sources)
-        .map_err(|error| Failed::usage(Problem::from_error(&error).help("name a folder or file with `--runner-config`")))?;
+    let config = settings::load(path, &mut planned.sources).map_err(|error| {
+        Failed::usage(Problem::from_error(&error).help("name a folder or file with `--runner-config`"))
+    })?;
     planned.diagnostics.append(config.diagnostics.clone());
     Ok(config)
 }

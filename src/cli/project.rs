@@ -2,12 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{
-    Failed,
-    args::SourceKind,
-    project_file::ProjectFile,
-    repository::GitRepository,
-};
+use super::{Failed, args::SourceKind, project_file::ProjectFile, repository::GitRepository};
 use crate::{
     git::{Facts, Git, Head, Snapshot, StandIn},
     pipeline::Event,

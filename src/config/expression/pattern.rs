@@ -10,6 +10,9 @@ use regex::{Regex, bytes::RegexBuilder};
 /// The memory that RE2 gives a compiled pattern.
 const SIZE_LIMIT: usize = 8 << 20;
 
+/// How often RE2 repeats at most.
+const MAX_REPEAT: u32 = 1000;
+
 /// What Ruby's `\R` stands for (`UntrustedRegexp::BACKSLASH_R`).
 const LINE_END: &str = r"(?:\r\n|\n|\x0b|\x0c|\r|\x{85}|\x{2028}|\x{2029})";
 
@@ -57,6 +60,9 @@ impl Pattern {
     /// # Errors
     /// When RE2 would refuse the pattern.
     pub fn bare(pattern: &str) -> Result<Self, PatternError> {
+        if let Some(count) = too_large(pattern) {
+            return Err(PatternError::Invalid(format!("`{count}` repeats more than {MAX_REPEAT} times")));
+        }
         let translated = translate(pattern);
         // Over bytes, since the ASCII `\B` may stand within a character.
         let regex =
@@ -73,6 +79,15 @@ impl Pattern {
     pub fn is_match(&self, text: &str) -> bool {
         self.regex.is_match(text.as_bytes())
     }
+}
+
+/// A repetition of more than [`MAX_REPEAT`].
+fn too_large(pattern: &str) -> Option<&str> {
+    pattern.match_indices('{').find_map(|(at, _)| {
+        let count = COUNT.find(&pattern[at..])?.as_str();
+        let mut numbers = count.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty());
+        numbers.any(|number| number.parse::<u32>().map_or(true, |times| times > MAX_REPEAT)).then_some(count)
+    })
 }
 
 /// The last line of the crate's message says what is wrong; those before it draw the pattern.
@@ -214,7 +229,16 @@ mod tests {
 
     #[test]
     fn what_re2_refuses_is_refused() {
-        for pattern in ["/a(?=b)/", r"/(a)\1/", "/a(/", "/*a/", "/[b-a]/", "/(a{1000}){1000}{1000}/"] {
+        for pattern in [
+            "/a(?=b)/",
+            r"/(a)\1/",
+            "/a(/",
+            "/*a/",
+            "/[b-a]/",
+            "/a{1001}/",
+            "/a{0,99999999999}/",
+            "/(a{1000}){1000}{1000}/",
+        ] {
             assert!(matches!(Pattern::literal(pattern), Err(PatternError::Invalid(_))), "{pattern}");
         }
         for pattern in ["ab", "/ab", "/ab/x", ""] {
