@@ -1,12 +1,17 @@
 //! A job of the pipeline as a pod: settings, spec, script, sources, artifacts, trace, result.
 
 pub mod archive;
+pub mod artifacts;
 pub mod build;
+pub mod cache;
 pub mod concurrency;
 pub mod dispatcher;
+pub mod dotenv;
+pub mod incoming;
 mod outcome;
 pub mod pod;
 pub mod script;
+pub mod selection;
 pub mod settings;
 mod slots;
 pub mod sources;

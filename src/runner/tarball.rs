@@ -69,6 +69,29 @@ impl<W: Write> Tarball<W> {
         self.data(path, mode, found.len(), content)
     }
 
+    /// A header with the kind, mode and time of an entry of another archive.
+    pub(crate) fn like(&self, other: &Header, size: u64) -> Header {
+        let mut header = self.header(other.entry_type(), other.mode().unwrap_or(0o666) & 0o777, size);
+        header.set_mtime(other.mtime().unwrap_or(self.time));
+        header
+    }
+
+    /// An entry of another archive, with a header made by [`like`](Self::like).
+    pub(crate) fn entry(&mut self, path: &str, mut header: Header, content: impl Read) -> io::Result<()> {
+        self.parents(path)?;
+        if !header.entry_type().is_dir() {
+            return self.builder.append_data(&mut header, path, content);
+        }
+        self.folders.insert(path.to_owned());
+        self.builder.append_data(&mut header, format!("{path}/"), io::empty())
+    }
+
+    /// A link of another archive, with a header made by [`like`](Self::like).
+    pub(crate) fn link(&mut self, path: &str, mut header: Header, target: &Path) -> io::Result<()> {
+        self.parents(path)?;
+        self.builder.append_link(&mut header, path, target)
+    }
+
     /// The writer, all entries in it.
     pub(crate) fn finish(mut self) -> io::Result<W> {
         self.builder.get_mut().is_over = true;

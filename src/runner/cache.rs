@@ -1,0 +1,245 @@
+//! Caches: kept in `.podline/cache` from run to run.
+
+use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    Build,
+    artifacts::{Source, applies, texts},
+    incoming::{self, Bounds},
+    selection::{Wanted, select, warning},
+};
+use crate::{
+    config::{
+        glob::Glob,
+        keyword::job::{Cache, CacheKey},
+    },
+    git::{Git, GitError},
+};
+
+/// The folder that holds all caches of a project.
+#[derive(Debug, Clone)]
+pub struct CacheFolder {
+    folder: PathBuf,
+}
+
+/// Caches to be put in place, and what the runner says of them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// The archives, in the order to unpack them.
+    pub archives: Vec<PathBuf>,
+    /// What the runner says, line by line.
+    pub lines: Vec<String>,
+}
+
+impl CacheFolder {
+    /// The caches below a folder, `.podline/cache`.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// The caches that a job gets.
+    pub fn restore(&self, build: &Build) -> Restored {
+        let mut restored = Restored::default();
+        for cache in &build.caches {
+            let key = key_text(&cache.key);
+            if cache.policy == "push" {
+                restored.lines.push(format!("Not downloading cache {key} due to policy"));
+                continue;
+            }
+            let general = build.variables.iter().rev().find(|it| it.key == "CACHE_FALLBACK_KEY");
+            let keys = std::iter::once(key)
+                .chain(cache.fallback_keys.iter().map(String::as_str))
+                .chain(general.map(|variable| variable.value.as_str()));
+            for key in keys.filter(|key| !key.is_empty()) {
+                restored.lines.push(green(&format!("Checking cache for {key}...")));
+                let archive = self.path(build, key);
+                if archive.is_file() {
+                    restored.lines.push(green("Successfully extracted cache"));
+                    restored.archives.push(archive);
+                    break;
+                }
+                restored.lines.push(warning("Cache file does not exist"));
+            }
+        }
+        restored
+    }
+
+    /// Keeps the caches of a job. What goes wrong is said and fails nothing, as in GitLab.
+    pub async fn save(&self, build: &Build, has_succeeded: bool, source: Source<'_>) -> Vec<String> {
+        let mut lines = Vec::new();
+        for cache in &build.caches {
+            let key = key_text(&cache.key);
+            if cache.policy == "pull" {
+                lines.push(format!("Not uploading cache {key} due to policy"));
+            } else if applies(cache.when, has_succeeded) {
+                lines.push(green(&format!("Creating cache {key}...")));
+                self.save_one(build, cache, source, &mut lines).await;
+            }
+        }
+        lines
+    }
+
+    async fn save_one(&self, build: &Build, cache: &Cache, source: Source<'_>, lines: &mut Vec<String>) {
+        let paths = texts(&cache.paths);
+        let untracked = cache.untracked.then_some(source.tracked);
+        let wanted = Wanted { paths: &paths, exclude: &[], untracked };
+        let selection = select(source.listed, wanted, &build.project_dir);
+        lines.extend(selection.lines);
+        if selection.paths.is_empty() {
+            return;
+        }
+        let from = source.pods.copy_out(source.pod, source.container, &build.project_dir, &selection.paths);
+        let into = self.path(build, key_text(&cache.key));
+        let stored = match from.await {
+            Ok(archive) => incoming::store(archive, &build.project_dir, into, Bounds::default())
+                .await
+                .map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        lines.push(match stored {
+            Ok(_) => green("Created cache"),
+            Err(error) => warning(&format!("cache was not kept: {error}")),
+        });
+    }
+
+    /// Where a cache is: keys are any text, so a hash tells them apart, with the folder that it belongs in.
+    fn path(&self, build: &Build, key: &str) -> PathBuf {
+        let digest = Sha256::digest(format!("{}\0{key}", build.project_dir));
+        let readable: String =
+            key.chars().filter(|it| it.is_ascii_alphanumeric() || "-_.".contains(*it)).take(40).collect();
+        self.folder.join(format!("{readable}-{}.tar", hex(&digest[..8])))
+    }
+}
+
+/// The key of `cache:key:files`: `<prefix>-<hash>`, or `default` for the hash where no such file is there.
+/// `tree` are the project's files, among which `files` are paths or globs.
+///
+/// # Errors
+/// When git cannot say which commit changed the files last.
+pub fn files_key(
+    git: &Git,
+    tree: &[String],
+    files: &[String],
+    prefix: Option<&str>,
+    is_of_commits: bool,
+) -> Result<String, GitError> {
+    let globs: Vec<Glob> = files.iter().map(|pattern| Glob::doublestar(pattern)).collect();
+    let mut digest = Sha256::new();
+    let mut is_empty = true;
+    for path in tree.iter().filter(|path| globs.iter().any(|glob| glob.matches(path))) {
+        let bytes = match is_of_commits {
+            true => git.bytes(&["log", "-1", "--format=%H", "--", path])?,
+            false => match std::fs::read(git.folder().join(path)) {
+                Ok(bytes) => bytes,
+                Err(_) => continue,
+            },
+        };
+        is_empty = false;
+        digest.update(path.as_bytes());
+        digest.update((bytes.len() as u64).to_le_bytes());
+        digest.update(bytes);
+    }
+    // GitLab's are SHA-1, so as long as that.
+    let hash = if is_empty { "default".to_owned() } else { hex(&digest.finalize()[..20]) };
+    Ok(match prefix {
+        Some(prefix) => format!("{prefix}-{hash}"),
+        None => hash,
+    })
+}
+
+/// The key of a cache whose key is computed.
+fn key_text(key: &CacheKey) -> &str {
+    match key {
+        CacheKey::Text(text) => text,
+        CacheKey::Files { .. } => "default",
+    }
+}
+
+fn green(text: &str) -> String {
+    format!("\x1b[32;1m{text}\x1b[0;m")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::runner::{build::BuildVariable, fixture::a_build};
+
+    fn cache(key: &str, policy: &str, fallback_keys: &[&str]) -> Cache {
+        Cache {
+            key: CacheKey::Text(key.to_owned()),
+            fallback_keys: fallback_keys.iter().map(|key| (*key).to_owned()).collect(),
+            paths: Vec::new(),
+            untracked: false,
+            policy: policy.to_owned(),
+            when: crate::config::keyword::job::UploadWhen::OnSuccess,
+        }
+    }
+
+    #[test]
+    fn the_first_key_that_has_a_cache_counts() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let caches = CacheFolder::new(folder.path());
+        let mut build = a_build(&[]);
+        let there = caches.path(&build, "other/key");
+        std::fs::write(&there, "").expect("a file");
+        for (cache, general, found) in [
+            (cache("other/key", "pull-push", &[]), None, true),
+            (cache("other/key", "push", &[]), None, false),
+            (cache("mine", "pull", &["none", "other/key"]), None, true),
+            (cache("mine", "pull", &["none"]), None, false),
+            (cache("mine", "pull", &["none"]), Some("other/key"), true),
+            (cache("otherkey", "pull", &[]), None, false),
+        ] {
+            build.variables = general
+                .map(|value: &str| BuildVariable {
+                    key: "CACHE_FALLBACK_KEY".to_owned(),
+                    value: value.to_owned(),
+                    masked: false,
+                    file: false,
+                })
+                .into_iter()
+                .collect();
+            build.caches = vec![cache];
+            let restored = caches.restore(&build);
+            assert_eq!(restored.archives == [there.as_path()], found, "{:?}", build.caches);
+        }
+    }
+
+    #[test]
+    fn a_key_cannot_leave_the_folder() {
+        let caches = CacheFolder::new("/cache");
+        for key in ["../../etc", "/etc", "..", "", "a/b"] {
+            let path = caches.path(&a_build(&[]), key);
+            assert_eq!(path.parent(), Some(Path::new("/cache")), "{key}");
+            assert!(path.components().all(|part| part.as_os_str() != ".."), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_key_of_files_changes_with_their_content() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let git = Git::at(folder.path());
+        let tree = ["Cargo.lock".to_owned(), "src/main.rs".to_owned()];
+        let key = |files: &[&str], prefix| {
+            let files: Vec<String> = files.iter().map(|file| (*file).to_owned()).collect();
+            files_key(&git, &tree, &files, prefix, false).expect("a key")
+        };
+        std::fs::write(folder.path().join("Cargo.lock"), "one").expect("a file");
+        let one = key(&["Cargo.lock"], None);
+        assert_eq!(one.len(), 40);
+        assert_eq!(key(&["*.lock"], None), one);
+        assert_eq!(key(&["Cargo.lock"], Some("p")), format!("p-{one}"));
+        std::fs::write(folder.path().join("Cargo.lock"), "two").expect("a file");
+        assert_ne!(key(&["Cargo.lock"], None), one);
+        assert_eq!(key(&["none"], None), "default");
+        assert_eq!(key(&["none"], Some("p")), "p-default");
+    }
+}
