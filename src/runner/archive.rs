@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use tokio::io::{AsyncRead, ReadBuf};
@@ -31,11 +32,12 @@ pub fn join(layers: impl IntoIterator<Item = PathBuf>, scripts: Vec<u8>) -> Arch
 
 /// The last part of a job's archive: an empty project folder where there are no sources, the files of
 /// file variables, the scripts, the supervisor's settings, and, as the very last, the mark that all of
-/// that is in place.
+/// that is in place. `left` is what remains of the job's time, `time` when the entries were changed, in
+/// seconds since 1970.
 ///
 /// # Errors
 /// When a variable's name is no name for a file.
-pub fn scripts(build: &Build, nonce: &str, time: u64) -> io::Result<Vec<u8>> {
+pub fn scripts(build: &Build, nonce: &str, left: Duration, time: u64) -> io::Result<Vec<u8>> {
     let mut tarball = Tarball::new(Vec::new(), time);
     tarball.folder(&build.project_dir)?;
     let temporary = generate::temporary_folder(build);
@@ -47,7 +49,7 @@ pub fn scripts(build: &Build, nonce: &str, time: u64) -> io::Result<Vec<u8>> {
     if let Some(text) = generate::after_script(build) {
         tarball.text(&format!("{folder}/after_script"), text.as_bytes())?;
     }
-    let settings = script::settings(nonce, build);
+    let settings = script::settings(nonce, build, left);
     tarball.text(&format!("{folder}/{}", script::SETTINGS), settings.as_bytes())?;
     tarball.text(&format!("{folder}/{}", script::READY), b"")?;
     let mut bytes = tarball.finish()?;
@@ -134,7 +136,7 @@ mod tests {
         let layers = [layer(folder.path(), "sources"), layer(folder.path(), "artifacts")];
         let mut build = a_build(&["true"]);
         build.after_script = vec!["true".to_owned()];
-        let archive = join(layers, scripts(&build, "nonce", 0).expect("scripts"));
+        let archive = join(layers, scripts(&build, "nonce", Duration::from_secs(60), 0).expect("scripts"));
         assert_eq!(
             names(archive).await,
             [

@@ -7,6 +7,7 @@ pub mod cache;
 pub mod concurrency;
 pub mod dispatcher;
 pub mod dotenv;
+pub mod failure;
 pub mod incoming;
 mod outcome;
 pub mod pod;

@@ -1,7 +1,7 @@
 //! Which files of a project `artifacts` or `cache` take, as GitLab Runner's archiver finds them
 //! (`commands/helpers/file_archiver.go`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     config::glob::Glob,
@@ -36,7 +36,6 @@ pub fn select(listed: &[File], wanted: Wanted<'_>, project_dir: &str) -> Selecti
         .filter_map(|pattern| relative(pattern, project_dir))
         .map(|pattern| Glob::doublestar(&pattern))
         .collect();
-    // Folders before what is in them.
     let mut files: Vec<&File> = listed
         .iter()
         .filter(|file| file.kind != FileKind::Other)
@@ -81,19 +80,14 @@ pub(crate) fn warning(text: &str) -> String {
 
 fn matching<'a>(files: &[&'a File], pattern: &str) -> Vec<&'a str> {
     let glob = Glob::doublestar(pattern);
-    let mut folders = BTreeSet::new();
-    let mut found = Vec::new();
-    for file in files {
-        let is_below = pattern.is_empty() || above(&file.path).any(|folder| folders.contains(folder));
-        if !is_below && !glob.matches(&file.path) {
-            continue;
-        }
-        if !is_below && file.kind == FileKind::Directory {
-            folders.insert(file.path.as_str());
-        }
-        found.push(file.path.as_str());
-    }
-    found
+    // A folder matches once for all that is below it.
+    let mut folders: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut is_in = |path: &'a str| {
+        pattern.is_empty()
+            || above(path).any(|folder| *folders.entry(folder).or_insert_with(|| glob.matches(folder)))
+    };
+    let paths = files.iter().map(|file| file.path.as_str());
+    paths.filter(|path| is_in(path) || glob.matches(path)).collect()
 }
 
 fn untracked<'a>(files: &[&'a File], tracked: &BTreeSet<String>) -> impl Iterator<Item = &'a str> {

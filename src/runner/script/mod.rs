@@ -44,14 +44,15 @@ fn for_kubernetes(text: &str) -> String {
     text.replace('$', "$$")
 }
 
-/// The file that tells the supervisor about the job: it is read once [`READY`] is there.
-pub fn settings(nonce: &str, build: &Build) -> String {
+/// The file that tells the supervisor about the job: it is read once [`READY`] is there. `left` is what
+/// remains of the job's time.
+pub fn settings(nonce: &str, build: &Build, left: Duration) -> String {
     let after = limit(build, "RUNNER_AFTER_SCRIPT_TIMEOUT").unwrap_or(AFTER_SCRIPT_LIMIT);
-    let script = limit(build, "RUNNER_SCRIPT_TIMEOUT").filter(|limit| *limit < build.timeout);
+    let script = limit(build, "RUNNER_SCRIPT_TIMEOUT").filter(|limit| *limit < left);
     let on_timeout = if script.is_some() { "after_script" } else { "end" };
     format!(
         "nonce={nonce}\nscript_limit={}\non_timeout={on_timeout}\nafter_script_limit={}\n",
-        script.unwrap_or(build.timeout).as_secs().max(1),
+        script.unwrap_or(left).as_secs().max(1),
         after.as_secs().max(1)
     )
 }

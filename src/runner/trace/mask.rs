@@ -43,24 +43,28 @@ impl Mask {
             return chunk.to_vec();
         }
         self.held.extend_from_slice(chunk);
-        let (shown, used) = self.replace(false);
+        let (shown, used) = self.replace(&self.held, false);
         self.held.drain(..used);
         shown
     }
 
     /// What is left when nothing more will come.
     pub(super) fn finish(&mut self) -> Vec<u8> {
-        let (shown, _) = self.replace(true);
-        self.held.clear();
-        shown
+        let held = std::mem::take(&mut self.held);
+        self.whole(&held)
     }
 
-    /// The text to show for what is held, and how much of it that is.
-    fn replace(&self, is_end: bool) -> (Vec<u8>, usize) {
-        let mut shown = Vec::with_capacity(self.held.len());
+    /// A text that is complete.
+    pub(super) fn whole(&self, text: &[u8]) -> Vec<u8> {
+        self.replace(text, true).0
+    }
+
+    /// What to show for a text, and how much of it that covers.
+    fn replace(&self, text: &[u8], is_end: bool) -> (Vec<u8>, usize) {
+        let mut shown = Vec::with_capacity(text.len());
         let mut at = 0;
-        while let Some(first) = self.held.get(at) {
-            let rest = &self.held[at..];
+        while let Some(first) = text.get(at) {
+            let rest = &text[at..];
             let mut found = None;
             if self.begins[usize::from(*first)] {
                 // A longer value that is not complete yet counts before a shorter one that is.

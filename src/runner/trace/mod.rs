@@ -66,6 +66,11 @@ impl TraceParser {
         items
     }
 
+    /// A text with the values hidden, for what the runner itself has to say.
+    pub fn masked(&self, text: &str) -> String {
+        String::from_utf8_lossy(&self.mask.whole(text.as_bytes())).into_owned()
+    }
+
     /// What is left when the output has ended.
     pub fn finish(&mut self) -> Vec<TraceItem> {
         let mut items = Vec::new();

@@ -1,0 +1,161 @@
+//! What is wrong with a pod, in the words of the user's file.
+
+mod memory;
+mod start;
+
+#[cfg(test)]
+mod tests;
+
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
+
+use super::{Build, trace::EndMark};
+use crate::{
+    engine,
+    event::{Failure, FailureReason},
+};
+pub use memory::{oom_killed, script_failed};
+pub use start::{not_started, start_trouble};
+
+/// Name of the container that runs the job's scripts.
+pub const BUILD: &str = "build";
+
+/// Name of the container that files are carried through.
+pub const HELPER: &str = "helper";
+
+/// What a pod's status says of its job.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Observed {
+    /// The pod has a node, and a container waits for its image.
+    pub is_pulling: bool,
+    /// The build container runs.
+    pub is_build_up: bool,
+    /// The helper container runs.
+    pub is_helper_up: bool,
+    /// The build container has ended.
+    pub ended: Option<ContainerStateTerminated>,
+}
+
+/// Reads a pod's status.
+pub fn observe(pod: &Pod) -> Observed {
+    let build = container(pod, BUILD).and_then(|it| it.state.as_ref());
+    let helper = container(pod, HELPER).and_then(|it| it.state.as_ref());
+    let has_node = pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some());
+    Observed {
+        is_pulling: has_node && build.is_some_and(|state| state.waiting.is_some()),
+        is_build_up: build.is_some_and(|state| state.running.is_some()),
+        is_helper_up: helper.is_some_and(|state| state.running.is_some()),
+        ended: build.and_then(|state| state.terminated.clone()),
+    }
+}
+
+/// What has happened to a pod from outside of its containers, or to its helper.
+pub fn trouble(pod: &Pod, build: &Build) -> Option<Failure> {
+    let status = pod.status.as_ref()?;
+    let reason = status.reason.as_deref().unwrap_or_default();
+    let said = status.message.as_deref().unwrap_or("no reason was given");
+    if reason == "DeadlineExceeded" {
+        return Some(timed_out(build));
+    }
+    if reason == "Evicted" {
+        return Some(system(
+            format!("the node evicted the pod: {said}"),
+            Some("give the node more memory or disk, run fewer jobs at once (`--jobs`), or set requests"),
+        ));
+    }
+    let mut conditions = status.conditions.iter().flatten();
+    let disrupted = conditions.find(|it| it.type_ == "DisruptionTarget" && it.status == "True");
+    if let Some(condition) = disrupted {
+        let reason = condition.reason.as_deref().unwrap_or("unknown");
+        let said = condition.message.as_deref().unwrap_or_default();
+        return Some(system(format!("the pod is disrupted: reason `{reason}`, {said}"), None));
+    }
+    let helper = container(pod, HELPER)?.state.as_ref()?.terminated.as_ref();
+    if let Some(ended) = helper.filter(|_| pod.metadata.deletion_timestamp.is_none()) {
+        let reason = ended.reason.as_deref().unwrap_or("Error");
+        return Some(system(
+            format!("the helper container ended: exit code {}, reason `{reason}`", ended.exit_code),
+            (reason == "OOMKilled").then_some("raise `KUBERNETES_HELPER_MEMORY_LIMIT`"),
+        ));
+    }
+    if pod.metadata.deletion_timestamp.is_some() {
+        return Some(deleted());
+    }
+    None
+}
+
+/// The pod is gone, and podline did not delete it.
+pub fn deleted() -> Failure {
+    system("the pod was deleted while the job ran".to_owned(), None)
+}
+
+/// Nothing is heard of the pod any more.
+pub fn silent() -> Failure {
+    system(
+        "the build container's output ended before the job did, and its status does not say why".to_owned(),
+        Some("the connection to the cluster was perhaps lost"),
+    )
+}
+
+/// The build container ended and its supervisor did not say how.
+pub fn ended_without_mark(pod: &Pod, build: &Build, ended: &ContainerStateTerminated) -> Failure {
+    let reason = ended.reason.as_deref().unwrap_or("Error");
+    if reason == "OOMKilled" {
+        return oom_killed(pod);
+    }
+    let code = ended.exit_code;
+    let said = ended.message.as_deref().map(|message| format!(": {}", message.trim())).unwrap_or_default();
+    if code == 126 || code == 127 || matches!(reason, "ContainerCannotRun" | "StartError") {
+        return Failure {
+            reason: FailureReason::RunnerConfigurationError,
+            message: format!("image `{}` cannot run a job{said}", build.image.requested),
+            help: Some("a job's image needs `sh` and `sleep`: use one that has them".to_owned()),
+        };
+    }
+    system(
+        format!("the build container ended before the job did: exit code {code}, reason `{reason}`{said}"),
+        Some("something killed the container's main process, perhaps the script itself"),
+    )
+}
+
+/// The job's time was up.
+pub fn timed_out(build: &Build) -> Failure {
+    let limit = jiff::SignedDuration::try_from(build.timeout).unwrap_or_default();
+    Failure {
+        reason: FailureReason::JobExecutionTimeout,
+        message: format!("execution took longer than {limit:#}"),
+        help: Some("raise the job's `timeout`".to_owned()),
+    }
+}
+
+/// `after_script` failed where that counts (`AFTER_SCRIPT_IGNORE_ERRORS: "false"`).
+pub fn after_script_failed(mark: &EndMark) -> Failure {
+    let how = match mark.after {
+        Some(code) => format!("with exit code {code}"),
+        None => "because its time was up".to_owned(),
+    };
+    Failure { reason: FailureReason::ScriptFailure, message: format!("after_script ended {how}"), help: None }
+}
+
+/// What an engine's error means for a job.
+pub fn engine_failed(doing: &str, error: &engine::Error) -> Failure {
+    let (reason, help) = match error {
+        engine::Error::Unusable { help, .. } => (FailureReason::RunnerSystemFailure, Some(help.clone())),
+        engine::Error::Forbidden { rule, .. } => (
+            FailureReason::RunnerConfigurationError,
+            Some(format!("add this rule to the runner's Role:\n{rule}")),
+        ),
+        engine::Error::Rejected(_) => (FailureReason::RunnerConfigurationError, None),
+        engine::Error::Disconnected { .. } | engine::Error::Failed { .. } => {
+            (FailureReason::RunnerSystemFailure, None)
+        }
+    };
+    Failure { reason, message: format!("{doing}: {error}"), help }
+}
+
+fn system(message: String, help: Option<&str>) -> Failure {
+    Failure { reason: FailureReason::RunnerSystemFailure, message, help: help.map(str::to_owned) }
+}
+
+fn container<'a>(pod: &'a Pod, name: &str) -> Option<&'a ContainerStatus> {
+    pod.status.as_ref()?.container_statuses.iter().flatten().find(|status| status.name == name)
+}
