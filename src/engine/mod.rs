@@ -10,6 +10,9 @@ mod provision;
 
 pub use provision::{Namespace, Node, Place, Progress, Provisioner, Room, Step};
 
+#[cfg(test)]
+pub(crate) mod scripted;
+
 use std::time::Duration;
 
 use async_trait::async_trait;

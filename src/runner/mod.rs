@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod artifacts;
+pub mod attempt;
 pub mod build;
 pub mod cache;
 pub mod concurrency;

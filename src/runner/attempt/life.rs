@@ -1,0 +1,397 @@
+//! The life of a job's pod: created, watched, filled, read, until it is known how the job ended.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::BoxStream};
+use k8s_openapi::api::core::v1::Pod;
+use tokio::time::Instant;
+
+use super::{JobExecutor, record::Record};
+use crate::{
+    engine,
+    event::{Failure, FailureReason, Phase},
+    runner::{
+        Attempt, Build, archive, failure,
+        failure::{BUILD, HELPER, Observed},
+        trace::{EndMark, Ending, Mark},
+    },
+};
+
+/// Within this time a canceled job's `after_script` ends, or is killed.
+const CANCEL_GRACE: Duration = Duration::from_secs(30);
+
+/// How much later than its log a container's status may say why it ended.
+const STATUS_DELAY: Duration = Duration::from_secs(10);
+
+/// How long the rest of a log may take once its container has ended.
+const LOG_DELAY: Duration = Duration::from_secs(3);
+
+/// The supervisor holds the time limits: this much later podline does.
+const SLACK: Duration = Duration::from_secs(60);
+
+/// How the life of a pod ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The scripts have run, or their time was up: the supervisor said so.
+    Script(EndMark),
+    /// The build container was killed for lack of memory; the helper lives.
+    OutOfMemory(Failure),
+    /// Something else went wrong.
+    Failed(Failure),
+    /// The attempt was canceled.
+    Canceled,
+}
+
+/// What is being waited for, and what happens when it takes too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The containers start.
+    Starting,
+    /// The scripts run.
+    Running,
+    /// Podline has asked for the end.
+    Canceling,
+    /// Something has ended or broken, and the rest of the news is on its way.
+    Ending,
+}
+
+/// What happens next.
+enum Next {
+    Kill,
+    Cancel,
+    State(Option<Result<Box<Pod>, engine::Error>>),
+    Output(Option<Result<Vec<u8>, engine::Error>>),
+    Copied(Result<(), engine::Error>),
+    Late,
+}
+
+type States = BoxStream<'static, Result<Pod, engine::Error>>;
+type Log = BoxStream<'static, Result<Vec<u8>, engine::Error>>;
+
+/// A pod and everything that is known of it.
+pub(super) struct Life<'a> {
+    executor: &'a JobExecutor,
+    build: &'a Build,
+    pod: &'a Pod,
+    name: String,
+    attempt: &'a Attempt,
+    nonce: &'a str,
+    /// When the job started: its time runs from here.
+    started: Instant,
+    stage: Stage,
+    late: Instant,
+    states: Option<States>,
+    log: Option<Log>,
+    copy: Option<BoxFuture<'static, Result<(), engine::Error>>>,
+    last: Option<Pod>,
+    observed: Observed,
+    has_log: bool,
+    has_script: bool,
+    has_end: bool,
+    /// What went wrong, while the log may still have something to say.
+    trouble: Option<Failure>,
+    /// The last connection that broke.
+    lost: Option<Failure>,
+}
+
+impl<'a> Life<'a> {
+    pub(super) fn new(
+        executor: &'a JobExecutor,
+        build: &'a Build,
+        pod: &'a Pod,
+        attempt: &'a Attempt,
+        nonce: &'a str,
+        started: Instant,
+    ) -> Self {
+        Self {
+            executor,
+            build,
+            pod,
+            name: pod.metadata.name.clone().unwrap_or_default(),
+            attempt,
+            nonce,
+            started,
+            stage: Stage::Starting,
+            late: started + executor.poll_timeout,
+            states: None,
+            log: None,
+            copy: None,
+            last: None,
+            observed: Observed::default(),
+            has_log: false,
+            has_script: false,
+            has_end: false,
+            trouble: None,
+            lost: None,
+        }
+    }
+
+    /// The pod as it was last seen.
+    pub(super) fn last_pod(&self) -> Option<&Pod> {
+        self.last.as_ref()
+    }
+
+    /// Creates the pod and follows it until its job has ended.
+    pub(super) async fn run(&mut self, record: &mut Record) -> End {
+        record.phase(Phase::Preparing).await;
+        let image = &self.build.image;
+        record.say(&format!("Using Kubernetes executor with image {} ...", image.name)).await;
+        if let Err(error) = self.executor.pods.create(self.pod).await {
+            return End::Failed(failure::engine_failed("the pod was not created", &error));
+        }
+        self.states = Some(self.executor.pods.watch(&self.name));
+        loop {
+            let next = self.next().await;
+            if let Some(end) = self.handle(next, record).await {
+                record.finish().await;
+                if matches!(end, End::Script(_)) && !self.has_end {
+                    record.warn("the last lines of the log were lost on the way").await;
+                }
+                return end;
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Next {
+        let is_canceling = self.stage == Stage::Canceling;
+        tokio::select! {
+            biased;
+            () = self.attempt.kill.cancelled() => Next::Kill,
+            () = self.attempt.cancel.cancelled(), if !is_canceling => Next::Cancel,
+            chunk = next_of(&mut self.log) => Next::Output(chunk),
+            state = next_of(&mut self.states) => Next::State(state.map(|state| state.map(Box::new))),
+            copied = end_of(&mut self.copy) => Next::Copied(copied),
+            () = tokio::time::sleep_until(self.late) => Next::Late,
+        }
+    }
+
+    async fn handle(&mut self, next: Next, record: &mut Record) -> Option<End> {
+        match next {
+            Next::Kill => Some(End::Canceled),
+            Next::Cancel => self.cancel(record).await,
+            Next::State(Some(Ok(pod))) => self.state(*pod, record).await,
+            Next::State(Some(Err(error))) => {
+                self.lost(&error);
+                None
+            }
+            Next::State(None) => self.gone(),
+            Next::Output(Some(Ok(chunk))) => self.output(&chunk, record).await,
+            Next::Output(Some(Err(error))) => {
+                self.lost(&error);
+                self.log_ended()
+            }
+            Next::Output(None) => self.log_ended(),
+            Next::Copied(Ok(())) => {
+                self.copy = None;
+                None
+            }
+            Next::Copied(Err(error)) => self.not_copied(&error),
+            Next::Late => Some(self.too_late()),
+        }
+    }
+
+    /// GitLab's cancel: the script ends, `after_script` has some time. Before the script there is nothing
+    /// to wait for.
+    async fn cancel(&mut self, record: &mut Record) -> Option<End> {
+        if !self.has_script {
+            return Some(End::Canceled);
+        }
+        record.warn("script canceled").await;
+        self.enter(Stage::Canceling, CANCEL_GRACE + Duration::from_secs(2));
+        match self.executor.pods.delete(&self.name, CANCEL_GRACE).await {
+            Ok(()) => None,
+            Err(_) => Some(End::Canceled),
+        }
+    }
+
+    async fn state(&mut self, pod: Pod, record: &mut Record) -> Option<End> {
+        let observed = failure::observe(&pod);
+        let trouble = failure::trouble(&pod, self.build);
+        if self.stage == Stage::Starting {
+            if let Some(failure) = trouble.or_else(|| failure::start_trouble(&pod, self.build)) {
+                self.last = Some(pod);
+                return Some(End::Failed(failure));
+            }
+            if observed.is_pulling {
+                record.phase(Phase::Pulling).await;
+            }
+        } else if let (None, Some(failure)) = (&self.trouble, trouble) {
+            self.trouble = Some(failure);
+            self.end_within(STATUS_DELAY);
+        }
+        let is_up = observed.is_build_up || observed.ended.is_some();
+        if is_up && !self.has_log {
+            self.has_log = true;
+            self.log = Some(self.executor.pods.log(&self.name, BUILD));
+        }
+        let may_start = observed.is_build_up && observed.is_helper_up && self.stage == Stage::Starting;
+        let has_ended = observed.ended.is_some() && self.observed.ended.is_none();
+        self.observed = observed;
+        self.last = Some(pod);
+        if may_start {
+            return self.carry_in(record).await;
+        }
+        if has_ended {
+            // Without a log there is nothing more to come.
+            let delay = if self.log.is_some() { LOG_DELAY } else { Duration::ZERO };
+            self.end_within(delay);
+        }
+        None
+    }
+
+    /// Starts to carry everything in that the job needs: its supervisor waits for that.
+    async fn carry_in(&mut self, record: &mut Record) -> Option<End> {
+        record.phase(Phase::Sources).await;
+        record.say(&format!("Running on {} via {}...", self.name, self.attempt.slot.runner)).await;
+        let restored = self.executor.caches.restore(self.build);
+        for line in &restored.lines {
+            record.say(line).await;
+        }
+        let left = self.build.timeout.saturating_sub(self.started.elapsed()).max(Duration::from_secs(1));
+        self.enter(Stage::Running, left + SLACK);
+        let scripts = match archive::scripts(self.build, self.nonce, left, self.executor.time) {
+            Ok(scripts) => scripts,
+            Err(error) => {
+                return Some(End::Failed(Failure {
+                    reason: FailureReason::RunnerConfigurationError,
+                    message: format!("the job's scripts could not be written: {error}"),
+                    help: None,
+                }));
+            }
+        };
+        let sources = archive::wants_sources(self.build).then(|| self.executor.sources.tar.clone());
+        let earlier = self.executor.artifacts.archives(&self.build.artifacts_from);
+        let layers = sources.into_iter().chain(restored.archives).chain(earlier);
+        let archive = archive::join(layers, scripts);
+        let (pods, name) = (Arc::clone(&self.executor.pods), self.name.clone());
+        self.copy = Some(async move { pods.copy_in(&name, HELPER, archive).await }.boxed());
+        None
+    }
+
+    async fn output(&mut self, chunk: &[u8], record: &mut Record) -> Option<End> {
+        for mark in record.output(chunk).await {
+            match mark {
+                Mark::Script => {
+                    self.has_script = true;
+                    record.phase(Phase::Script).await;
+                }
+                Mark::AfterScript => record.phase(Phase::AfterScript).await,
+                Mark::End(mark) => return self.marked(mark),
+            }
+        }
+        None
+    }
+
+    /// The supervisor has said how it ended: nothing is waited for, unless somebody else ended the pod.
+    fn marked(&mut self, mark: EndMark) -> Option<End> {
+        self.has_end = true;
+        if self.stage == Stage::Canceling {
+            return Some(End::Canceled);
+        }
+        if mark.ending != Ending::Canceled {
+            return Some(End::Script(mark));
+        }
+        if let Some(failure) = self.trouble.take() {
+            return Some(End::Failed(failure));
+        }
+        self.end_within(LOG_DELAY);
+        None
+    }
+
+    fn log_ended(&mut self) -> Option<End> {
+        self.log = None;
+        if self.stage == Stage::Canceling {
+            return Some(End::Canceled);
+        }
+        if self.observed.ended.is_some() {
+            return Some(self.judge());
+        }
+        self.end_within(STATUS_DELAY);
+        None
+    }
+
+    fn gone(&mut self) -> Option<End> {
+        self.states = None;
+        if self.stage == Stage::Canceling && self.log.is_none() {
+            return Some(End::Canceled);
+        }
+        if self.lost.is_none() {
+            self.trouble.get_or_insert_with(failure::deleted);
+        }
+        self.end_within(if self.log.is_some() { LOG_DELAY } else { Duration::ZERO });
+        None
+    }
+
+    fn lost(&mut self, error: &engine::Error) {
+        self.lost = Some(failure::engine_failed("the pod could not be followed", error));
+    }
+
+    fn not_copied(&mut self, error: &engine::Error) -> Option<End> {
+        self.copy = None;
+        let failure = failure::engine_failed("the sources could not be carried into the pod", error);
+        // The pod may have ended under it; its status says so better.
+        self.trouble.get_or_insert(failure);
+        self.end_within(LOG_DELAY);
+        None
+    }
+
+    fn too_late(&mut self) -> End {
+        match self.stage {
+            Stage::Canceling => End::Canceled,
+            Stage::Starting => {
+                let waited = self.executor.poll_timeout;
+                End::Failed(failure::not_started(self.last.as_ref(), waited))
+            }
+            Stage::Running => End::Failed(failure::timed_out(self.build)),
+            Stage::Ending => self.judge(),
+        }
+    }
+
+    /// What ended a job whose end mark never came through the log.
+    fn judge(&mut self) -> End {
+        if let (Some(ended), Some(pod)) = (&self.observed.ended, &self.last) {
+            let message = ended.message.as_deref().and_then(EndMark::parse);
+            if let Some(mark) = message.filter(|mark| mark.ending != Ending::Canceled) {
+                return End::Script(mark);
+            }
+            if ended.reason.as_deref() == Some("OOMKilled") {
+                return End::OutOfMemory(failure::oom_killed(pod));
+            }
+            if self.trouble.is_none() {
+                return End::Failed(failure::ended_without_mark(pod, self.build, ended));
+            }
+        }
+        End::Failed(self.trouble.take().or(self.lost.take()).unwrap_or_else(failure::silent))
+    }
+
+    fn enter(&mut self, stage: Stage, time: Duration) {
+        self.stage = stage;
+        self.late = Instant::now() + time;
+    }
+
+    /// The end is near: what else there is to know has so long to come. A later word never puts it off.
+    fn end_within(&mut self, time: Duration) {
+        if self.stage == Stage::Canceling {
+            return;
+        }
+        let late = Instant::now() + time;
+        if self.stage != Stage::Ending || late < self.late {
+            self.stage = Stage::Ending;
+            self.late = late;
+        }
+    }
+}
+
+async fn next_of<T>(stream: &mut Option<BoxStream<'static, T>>) -> Option<T> {
+    match stream {
+        Some(stream) => stream.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn end_of<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}

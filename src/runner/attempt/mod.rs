@@ -1,0 +1,178 @@
+//! One attempt of a job, from its pod's creation to its result.
+//!
+//! ```text
+//! prepare ─► life (create, watch, carry in, read the log) ─► End ─► upload ─► Outcome
+//! ```
+
+mod life;
+mod record;
+mod upload;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::Pod;
+use tokio::{sync::mpsc, time::Instant};
+use tokio_util::task::TaskTracker;
+
+use super::{
+    Attempt, AttemptResult, Build, Execute, Outcome, artifacts::ArtifactStore, cache::CacheFolder, failure,
+    sources::Sources, trace::EndMark, trace::Ending,
+};
+use crate::{
+    engine::Pods,
+    event::{Event, Failure, FailureReason},
+};
+use life::{End, Life};
+use record::Record;
+use upload::Upload;
+
+/// How long a pod may take to end once the result of its job is known: it would hold its requests, and
+/// nothing in it is of use any more.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Expands a job and makes its pod.
+pub type Prepare = dyn Fn(&Attempt) -> Result<(Build, Pod), Failure> + Send + Sync;
+
+/// Runs jobs as pods.
+pub struct JobExecutor {
+    /// Where the pods run.
+    pub pods: Arc<dyn Pods>,
+    /// Makes a job's build and pod, at the moment it starts.
+    pub prepare: Arc<Prepare>,
+    /// The sources of the run.
+    pub sources: Arc<Sources>,
+    /// The artifacts of the run.
+    pub artifacts: ArtifactStore,
+    /// The caches of the project.
+    pub caches: CacheFolder,
+    /// The folder of the run, `.podline/runs/<run>`: traces go to `jobs/` in it.
+    pub folder: PathBuf,
+    /// How long a pod may take to run.
+    pub poll_timeout: Duration,
+    /// When the sources were packed, in seconds since 1970.
+    pub time: u64,
+    /// Deletions that nobody waits for.
+    pub deletions: TaskTracker,
+}
+
+#[async_trait]
+impl Execute for JobExecutor {
+    async fn execute(&self, attempt: Attempt, events: mpsc::Sender<Event>) -> Outcome {
+        let started = Instant::now();
+        let (build, pod) = match (self.prepare)(&attempt) {
+            Ok(prepared) => prepared,
+            Err(failure) => return unprepared(failure),
+        };
+        let nonce = nonce();
+        let trace = self.folder.join("jobs").join(format!("{}-{}.log", slug(&build.name), build.id));
+        let mut record = match Record::create(&build, &nonce, &trace, events) {
+            Ok(record) => record,
+            Err(error) => {
+                let message = format!("the trace `{}` could not be written: {error}", trace.display());
+                return unprepared(system(message));
+            }
+        };
+        let mut life = Life::new(self, &build, &pod, &attempt, &nonce, started);
+        let end = life.run(&mut record).await;
+        let pod = life.last_pod().unwrap_or(&pod);
+        let upload = Upload { executor: self, build: &build, pod, attempt: &attempt };
+        let (result, artifacts) = conclude(end, &upload, &mut record).await;
+        let grace = if attempt.kill.is_cancelled() { Duration::ZERO } else { GRACE };
+        self.delete(pod.metadata.name.clone().unwrap_or_default(), grace);
+        record.close(&result).await;
+        Outcome { result, tail: record.tail(), trace, artifacts }
+    }
+}
+
+impl JobExecutor {
+    /// Deletes a pod, and lets nobody wait for it.
+    fn delete(&self, pod: String, grace: Duration) {
+        let pods = Arc::clone(&self.pods);
+        // A pod that cannot be deleted is found by the run's end.
+        self.deletions.spawn(async move { drop(pods.delete(&pod, grace).await) });
+    }
+
+    /// Waits until every deletion has been asked for. No job may start after this.
+    pub async fn settle(&self) {
+        self.deletions.close();
+        self.deletions.wait().await;
+    }
+}
+
+/// What an attempt's end means, with what is kept of it.
+async fn conclude(end: End, upload: &Upload<'_>, record: &mut Record) -> (AttemptResult, usize) {
+    let mark = match end {
+        End::Canceled => return (AttemptResult::Canceled, 0),
+        End::Failed(failure) => return (failed(failure, None), 0),
+        End::OutOfMemory(failure) => {
+            let taken = upload.run(false, record).await.unwrap_or_default();
+            return (failed(failure, None), taken);
+        }
+        End::Script(mark) => mark,
+    };
+    if mark.ending == Ending::Timeout {
+        return (failed(failure::timed_out(upload.build), None), 0);
+    }
+    let verdict = verdict(&mark, upload, record).await;
+    match upload.run(verdict.is_none(), record).await {
+        // A script's own failure counts before that of its artifacts.
+        Err(failure) => (failed(verdict.unwrap_or(failure), Some(mark.code)), 0),
+        Ok(_) if upload.is_canceled() => (AttemptResult::Canceled, 0),
+        Ok(taken) => match verdict {
+            None => (AttemptResult::Success, taken),
+            Some(failure) => (failed(failure, Some(mark.code)), taken),
+        },
+    }
+}
+
+/// What scripts that ran to their end failed of.
+async fn verdict(mark: &EndMark, upload: &Upload<'_>, record: &mut Record) -> Option<Failure> {
+    if mark.after != Some(0) {
+        let failure = failure::after_script_failed(mark);
+        let ignores = upload.build.variables.iter().rev().find(|it| it.key == "AFTER_SCRIPT_IGNORE_ERRORS");
+        if ignores.is_some_and(|it| it.value == "false") && mark.code == 0 {
+            return Some(failure);
+        }
+        let text = format!("after_script failed, but job will continue unaffected: {}", failure.message);
+        record.warn(&text).await;
+    }
+    if mark.code != 0 {
+        return Some(failure::script_failed(upload.pod, mark));
+    }
+    if mark.oom_kills > 0 {
+        record.warn("a process of the job was killed for lack of memory, and the script went on").await;
+    }
+    None
+}
+
+fn failed(failure: Failure, exit_code: Option<i32>) -> AttemptResult {
+    AttemptResult::Failed { failure, exit_code }
+}
+
+fn unprepared(failure: Failure) -> Outcome {
+    Outcome { result: failed(failure, None), tail: Vec::new(), trace: PathBuf::new(), artifacts: 0 }
+}
+
+fn system(message: String) -> Failure {
+    Failure { reason: FailureReason::RunnerSystemFailure, message, help: None }
+}
+
+/// Tells marks from what a job prints: no job can know it beforehand.
+fn nonce() -> String {
+    let random = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", random(), random())
+}
+
+/// A job's name as the name of a file.
+fn slug(name: &str) -> String {
+    name.chars().map(|it| if it.is_alphanumeric() { it } else { '-' }).take(60).collect()
+}

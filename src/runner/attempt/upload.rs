@@ -1,0 +1,67 @@
+//! Takes caches and artifacts out of a pod whose scripts have ended.
+
+use k8s_openapi::api::core::v1::Pod;
+
+use super::{JobExecutor, record::Record};
+use crate::{
+    event::{Failure, FailureReason, Phase},
+    runner::{
+        Attempt, Build,
+        artifacts::{ArtifactsError, Source},
+        failure::{HELPER, engine_failed},
+    },
+};
+
+/// What is to be taken, and from where.
+pub(super) struct Upload<'a> {
+    pub(super) executor: &'a JobExecutor,
+    pub(super) build: &'a Build,
+    pub(super) pod: &'a Pod,
+    pub(super) attempt: &'a Attempt,
+}
+
+impl Upload<'_> {
+    /// Takes everything, caches first as GitLab Runner does, and gives the number of artifact files.
+    /// Cancelling ends it.
+    pub(super) async fn run(&self, has_succeeded: bool, record: &mut Record) -> Result<usize, Failure> {
+        let wants_artifacts = self.build.artifacts.is_some();
+        if !wants_artifacts && self.build.caches.is_empty() {
+            return Ok(0);
+        }
+        record.phase(Phase::Uploading).await;
+        tokio::select! {
+            biased;
+            () = self.attempt.kill.cancelled() => Ok(0),
+            () = self.attempt.cancel.cancelled() => Ok(0),
+            taken = self.take(has_succeeded, record) => taken,
+        }
+    }
+
+    pub(super) fn is_canceled(&self) -> bool {
+        self.attempt.cancel.is_cancelled() || self.attempt.kill.is_cancelled()
+    }
+
+    async fn take(&self, has_succeeded: bool, record: &mut Record) -> Result<usize, Failure> {
+        let pods = self.executor.pods.as_ref();
+        let name = self.pod.metadata.name.as_deref().unwrap_or_default();
+        let listed = pods.list(name, HELPER, &self.build.project_dir).await;
+        let listed = listed.map_err(|error| engine_failed("the project could not be listed", &error))?;
+        let tracked = &self.executor.sources.files;
+        let source = Source { pods, pod: name, container: HELPER, listed: &listed, tracked };
+        for line in self.executor.caches.save(self.build, has_succeeded, source).await {
+            record.say(&line).await;
+        }
+        match self.executor.artifacts.take(self.build, has_succeeded, source).await {
+            Ok(taken) => {
+                for line in taken.lines {
+                    record.say(&line).await;
+                }
+                Ok(taken.files)
+            }
+            Err(ArtifactsError::Engine(error)) => Err(engine_failed("artifacts were not taken", &error)),
+            Err(error) => {
+                Err(Failure { reason: FailureReason::ScriptFailure, message: error.to_string(), help: None })
+            }
+        }
+    }
+}
