@@ -49,6 +49,8 @@ pub fn scripts(build: &Build, nonce: &str, left: Duration, time: u64) -> io::Res
     if let Some(text) = generate::after_script(build) {
         tarball.text(&format!("{folder}/after_script"), text.as_bytes())?;
     }
+    let supervisor = format!("{folder}/{}", script::SUPERVISOR_FILE);
+    tarball.text(&supervisor, script::SUPERVISOR.as_bytes())?;
     let settings = script::settings(nonce, build, left);
     tarball.text(&format!("{folder}/{}", script::SETTINGS), settings.as_bytes())?;
     tarball.text(&format!("{folder}/{}", script::READY), b"")?;
@@ -150,6 +152,7 @@ mod tests {
                 "scripts-42-7/",
                 "scripts-42-7/script",
                 "scripts-42-7/after_script",
+                "scripts-42-7/supervisor",
                 "scripts-42-7/job",
                 "scripts-42-7/ready",
             ]

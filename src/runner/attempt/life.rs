@@ -243,6 +243,9 @@ impl<'a> Life<'a> {
     async fn carry_in(&mut self, record: &mut Record) -> Option<End> {
         record.phase(Phase::Sources).await;
         record.say(&format!("Running on {} via {}...", self.name, self.attempt.slot.runner)).await;
+        if !self.build.pre_get_sources_script.is_empty() {
+            record.warn("hooks:pre_get_sources_script does not run: podline checks out on the host").await;
+        }
         let restored = self.executor.caches.restore(self.build);
         for line in &restored.lines {
             record.say(line).await;
@@ -269,6 +272,10 @@ impl<'a> Life<'a> {
     }
 
     async fn output(&mut self, chunk: &[u8], record: &mut Record) -> Option<End> {
+        // The log of a container that has ended is finite: it may take the time that it takes.
+        if self.stage == Stage::Ending && self.observed.ended.is_some() {
+            self.late = Instant::now() + LOG_DELAY;
+        }
         for mark in record.output(chunk).await {
             match mark {
                 Mark::Script => {

@@ -294,6 +294,20 @@ async fn a_log_that_breaks_and_says_nothing_more_is_a_lost_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_log_that_is_slower_than_its_container_is_read_to_its_end() {
+    let state = ended(json!({"exitCode": 0, "reason": "Completed"}));
+    let states = vec![running(), Step::UntilCopied, state, Step::Forever];
+    let mut log = vec![Step::UntilCopied, mark("script")];
+    for _ in 0..10 {
+        log.extend([Step::Sleep(2 * SECOND), text("more\n")]);
+    }
+    log.push(mark(SUCCESS));
+    let report = Run::new(ScriptedPods::new(states, log)).execute().await;
+    assert_eq!(report.outcome.result, AttemptResult::Success);
+    assert_eq!(report.lines.iter().filter(|line| *line == "more").count(), 10);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_supervisor_that_dies_is_a_system_failure() {
     let states =
         vec![running(), Step::UntilCopied, ended(json!({"exitCode": 143, "reason": "Error"})), Step::Forever];

@@ -9,7 +9,12 @@ use std::time::Duration;
 
 use super::Build;
 
-/// The main process of a build container, to be run by any image's `sh`. `$1` is [`folder`].
+/// The main process of a build container until everything is in place; then it becomes the
+/// [`SUPERVISOR`]. It is short because it stands in the pod and in what `ps` shows: with the whole
+/// supervisor there, a script's `pkill -f sleep` would find it. `$1` is [`folder`].
+pub const WAIT: &str = include_str!("wait.sh");
+
+/// Runs the job's scripts. It is carried in with them.
 pub const SUPERVISOR: &str = include_str!("supervisor.sh");
 
 /// The main process of a helper container.
@@ -25,7 +30,7 @@ pub fn folder(build: &Build) -> String {
 
 /// Command of the build container.
 pub fn build_command(build: &Build) -> Vec<String> {
-    command(SUPERVISOR, &[&folder(build)])
+    command(WAIT, &[&folder(build)])
 }
 
 /// Command of the helper container.
@@ -66,6 +71,9 @@ fn limit(build: &Build, key: &str) -> Option<Duration> {
 
 /// Name of the file in [`folder`] that has [`settings`].
 pub const SETTINGS: &str = "job";
+
+/// Name of the file in [`folder`] that has [`SUPERVISOR`].
+pub const SUPERVISOR_FILE: &str = "supervisor";
 
 /// Name of the empty file in [`folder`] that says that everything else is in place.
 pub const READY: &str = "ready";

@@ -1,7 +1,7 @@
-# The main process of a build container: waits until sources and scripts are in place, runs script and
+# The main process of a build container once sources and scripts are in place: runs script and
 # after_script, and says how they ended. POSIX sh: it runs in any image.
 #
-# $1  folder of the scripts: `job` (settings), `script`, `after_script`, and `ready`, which comes last
+# $1  folder of the scripts: `job` (settings), `script`, `after_script`
 # $2  where the container's cgroup is mounted
 # $3  file whose text becomes the container's termination message
 #
@@ -17,7 +17,7 @@ podline_cancel_limit=20
 podline_stop_limit=5
 podline_on_timeout=end
 
-podline_phase=waiting
+podline_phase=between
 podline_child=
 podline_timer=
 podline_status=success
@@ -110,7 +110,6 @@ podline_on_term() {
 	podline_interrupted=yes
 	podline_status=canceled
 	case $podline_phase in
-	waiting) exit 143 ;;
 	script) podline_stop "$podline_child" ;;
 	after_script)
 		podline_stop_timer
@@ -182,15 +181,10 @@ podline_finish() {
 	exit "$1"
 }
 
-# Kubernetes turns two dollar signs in a command into one; whoever puts this text there doubles them.
 podline_self=$$
 trap podline_on_term TERM
 trap podline_on_time_limit USR1
 
-until [ -e "$podline_folder/ready" ]; do
-	sleep 0.05 2>/dev/null || sleep 1
-done
-podline_phase=between
 podline_settings
 podline_find_shell
 

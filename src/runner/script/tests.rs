@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{HELPER, READY, SETTINGS, SUPERVISOR, generate};
+use super::{HELPER, READY, SETTINGS, SUPERVISOR, SUPERVISOR_FILE, WAIT, generate};
 use crate::runner::{build::BuildVariable, fixture::a_build};
 
 const NONCE: &str = "n0nce";
@@ -78,13 +78,24 @@ impl Pod {
 
     fn ready(&self) {
         self.write(SETTINGS, &self.settings);
+        self.write(SUPERVISOR_FILE, SUPERVISOR);
         self.write(READY, "");
     }
 
+    /// Starts the supervisor in a shell.
     fn spawn(&self, shell: &[&str]) -> Child {
+        self.start(shell, &[&self.folder.path().join(SUPERVISOR_FILE).to_string_lossy()])
+    }
+
+    /// Starts what waits for the supervisor in a shell.
+    fn spawn_waiting(&self, shell: &[&str]) -> Child {
+        self.start(shell, &["-c", WAIT, "podline"])
+    }
+
+    fn start(&self, shell: &[&str], words: &[&str]) -> Child {
         Command::new(shell[0])
             .args(&shell[1..])
-            .args(["-c", SUPERVISOR, "podline"])
+            .args(words)
             .arg(self.folder.path())
             .arg(self.folder.path().join("cgroup"))
             .arg(self.folder.path().join("message"))
@@ -317,7 +328,7 @@ fn what_ignores_term_is_killed_a_little_later() {
 fn term_before_the_sources_are_there_ends_it_at_once() {
     for shell in shells() {
         let pod = Pod::new(&["true"]);
-        let mut child = pod.spawn(&shell);
+        let mut child = pod.spawn_waiting(&shell);
         // Whatever is sent before the trap is set ends it as well.
         terminate(&child);
         let status = child.wait().expect("an exit code");
@@ -329,7 +340,7 @@ fn term_before_the_sources_are_there_ends_it_at_once() {
 fn it_waits_for_the_ready_mark() {
     for shell in shells() {
         let pod = Pod::new(&["echo now"]);
-        let child = pod.spawn(&shell);
+        let child = pod.spawn_waiting(&shell);
         pod.ready();
         assert_eq!(pod.end(child).code, Some(0), "{shell:?}");
     }
@@ -396,6 +407,6 @@ fn the_helper_goes_at_once_on_term() {
 fn kubernetes_leaves_the_command_as_it_is() {
     let build = a_build(&[]);
     let command = super::build_command(&build);
-    assert_eq!(command[2].replace("$$", "$"), SUPERVISOR);
+    assert_eq!(command[2].replace("$$", "$"), WAIT);
     assert_eq!(command[3..], ["podline", "/scripts-42-7"]);
 }
