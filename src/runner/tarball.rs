@@ -28,6 +28,11 @@ impl<W: Write> Tarball<W> {
         Self { builder: Builder::new(Ended { writer, is_over: false }), folders: BTreeSet::new(), time }
     }
 
+    /// From here on, entries were changed at this time.
+    pub(crate) fn set_time(&mut self, time: u64) {
+        self.time = time;
+    }
+
     /// A folder, and those above it. Leading slashes are left out.
     pub(crate) fn folder(&mut self, path: &str) -> io::Result<()> {
         let path = path.trim_matches('/');

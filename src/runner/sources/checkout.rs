@@ -6,7 +6,7 @@ use std::{
     process::{Child, Stdio},
 };
 
-use super::Checkout;
+use super::{Checkout, index::index};
 use crate::git::{Git, GitError};
 
 /// A folder with a `.git` that commits are being fetched into.
@@ -49,6 +49,17 @@ impl GitFolder {
     /// Writes an index of the commit, and no files.
     pub(super) fn read_index(&self) -> Result<(), GitError> {
         self.git.run(&["read-tree", "HEAD"]).map(drop)
+    }
+
+    /// Writes into the index what files below `root` will look like once they are unpacked. `changed`
+    /// are the paths, each with a zero byte after it, that are not as the commit has them.
+    pub(super) fn write_index(&self, root: &Path, changed: &[u8], time: u64) -> Result<(), GitError> {
+        let staged = self.git.bytes(&["ls-files", "--stage", "-z"])?;
+        let changed = changed.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();
+        match index(&staged, root, &changed, time) {
+            Some(bytes) => fs::write(self.folder.path().join(".git/index"), bytes).map_err(failed),
+            None => Ok(()),
+        }
     }
 
     /// Writes the files of the commit.
@@ -110,7 +121,7 @@ fn init(folder: &Path, checkout: &Checkout) -> io::Result<()> {
     let url = checkout.remote_url.replace('\\', "\\\\").replace('"', "\\\"");
     let config = format!(
         "[core]\n\trepositoryformatversion = {version}\n\tfilemode = true\n\tbare = false\n\
-         \tlogallrefupdates = true\n{extensions}\
+         \tlogallrefupdates = true\n\ttrustctime = false\n\tcheckStat = minimal\n{extensions}\
          [remote \"origin\"]\n\turl = \"{url}\"\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n"
     );
     fs::write(folder.join("config"), config)

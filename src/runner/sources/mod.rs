@@ -1,6 +1,7 @@
 //! The sources of a run, packed once on the host: a git checkout as GitLab Runner would leave it.
 
 mod checkout;
+mod index;
 
 #[cfg(test)]
 mod tests;
@@ -92,11 +93,15 @@ pub fn pack(
             files(&mut tarball, checkout, git.folder(), &listed)?;
             let fetched = fetch.finish()?;
             fetched.read_index()?;
+            let commit = checkout.commit.as_str();
+            let changed = git.bytes(&["diff-index", "-z", "--name-only", "--no-renames", commit])?;
+            fetched.write_index(git.folder(), &changed, checkout.time)?;
             (tarball, listed, fetched)
         }
         SourceChoice::Head => {
             let fetched = fetch.finish()?;
             fetched.check_out()?;
+            fetched.write_index(fetched.git().folder(), b"", checkout.time)?;
             let listed = list(fetched.git(), &["ls-files", "-z", "--cached"])?;
             let mut tarball = begin(checkout, tar)?;
             files(&mut tarball, checkout, fetched.git().folder(), &listed)?;
@@ -104,6 +109,8 @@ pub fn pack(
         }
     };
     let target = format!("{}/.git", checkout.project_dir);
+    // Git trusts the index only about files that are older than it.
+    tarball.set_time(checkout.time + 1);
     for (name, path) in fetched.files().map_err(|source| fault(tar, source))? {
         tarball.file(&format!("{target}/{name}"), &path).map_err(|source| fault(&path, source))?;
     }

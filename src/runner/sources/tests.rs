@@ -82,6 +82,20 @@ fn the_commit_comes_without_what_is_not_committed() {
 }
 
 #[test]
+fn git_knows_at_once_which_files_have_changed() {
+    let repository = Repository::new();
+    for (choice, changed) in [(SourceChoice::WorkingTree, "changed\ndeleted"), (SourceChoice::Head, "")] {
+        let (_folder, git, _) = unpacked(&repository, choice);
+        let ask = |words: &[&str]| git.run(words).expect("git");
+        // Neither looks into files.
+        assert_eq!(ask(&["diff-index", "--name-only", "HEAD"]), changed, "{choice:?}");
+        assert_eq!(ask(&["diff-files", "--name-only"]), changed, "{choice:?}");
+        fs::write(git.folder().join("kept"), "KEPT").expect("a file");
+        assert!(ask(&["diff-index", "--name-only", "HEAD"]).contains("kept"), "of the same size");
+    }
+}
+
+#[test]
 fn it_is_a_checkout_as_the_runner_leaves_it() {
     let repository = Repository::new();
     for number in 0..30 {
