@@ -11,7 +11,7 @@ use super::{
     Build,
     dotenv::{self, DotenvError},
     incoming::{self, Bounds, IncomingError},
-    selection::{Wanted, select, warning},
+    selection::{Wanted, select},
 };
 use crate::{
     config::keyword::job::UploadWhen,
@@ -175,9 +175,6 @@ async fn archive(
     let archive =
         source.pods.copy_out(source.pod, source.container, &build.project_dir, &selection.paths).await?;
     let stored = incoming::store(archive, &build.project_dir, into.to_owned(), Bounds::default()).await?;
-    if stored.files < selection.paths.len() {
-        lines.push(warning("some files were gone before they could be taken"));
-    }
     Ok(stored.files)
 }
 

@@ -79,7 +79,10 @@ fn copy(reader: impl Read, folder: &str, into: &Path, bounds: Bounds) -> Result<
     let file = tempfile::NamedTempFile::new_in(parent)?;
     let mut tarball = Tarball::new(io::BufWriter::with_capacity(1 << 18, file), 0);
     let mut check = Check { bounds, entries: 0, stored: Stored::default(), links: BTreeSet::new() };
-    for entry in tar::Archive::new(reader).entries()? {
+    let mut archive = tar::Archive::new(reader);
+    // With many files it is several archives one after the other.
+    archive.set_ignore_zeros(true);
+    for entry in archive.entries()? {
         let mut entry = entry?;
         let path = inside(&entry.path()?)?;
         let (kind, size) = (entry.header().entry_type(), entry.size());
@@ -176,6 +179,10 @@ mod tests {
 
     /// An archive of raw headers: the library would not write such names.
     fn archive(entries: &[(&str, u8, &str)]) -> Archive {
+        Box::new(io::Cursor::new(bytes(entries)))
+    }
+
+    fn bytes(entries: &[(&str, u8, &str)]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for (name, kind, link) in entries {
             let mut header = tar::Header::new_gnu();
@@ -193,7 +200,7 @@ mod tests {
             }
         }
         bytes.extend_from_slice(&[0; 1024]);
-        Box::new(io::Cursor::new(bytes))
+        bytes
     }
 
     async fn stored(
@@ -262,6 +269,15 @@ mod tests {
             let (result, _) = stored(entries, Bounds::default()).await;
             assert!(matches!(result, Err(IncomingError::Refused { .. })), "{entries:?}: {result:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn several_archives_one_after_the_other_are_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let both = [bytes(&[("a", b'0', "")]), bytes(&[("b", b'0', "")])].concat();
+        let archive = Box::new(io::Cursor::new(both));
+        let stored = store(archive, "", folder.path().join("a.tar"), Bounds::default()).await;
+        assert_eq!(stored.expect("all is well").files, 2);
     }
 
     #[tokio::test]

@@ -1,18 +1,20 @@
 //! The life of a job's pod: created, watched, filled, read, until it is known how the job ended.
 
-use std::{sync::Arc, time::Duration};
+mod carry;
 
-use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::BoxStream};
+use std::time::Duration;
+
+use futures::{StreamExt as _, future::BoxFuture, stream::BoxStream};
 use k8s_openapi::api::core::v1::Pod;
 use tokio::time::Instant;
 
 use super::{JobExecutor, record::Record};
 use crate::{
     engine,
-    event::{Failure, FailureReason, Phase},
+    event::{Failure, Phase},
     runner::{
-        Attempt, Build, archive, failure,
-        failure::{BUILD, HELPER, Observed},
+        Attempt, Build, failure,
+        failure::{BUILD, Observed},
         trace::{EndMark, Ending, Mark},
     },
 };
@@ -239,38 +241,6 @@ impl<'a> Life<'a> {
         None
     }
 
-    /// Starts to carry everything in that the job needs: its supervisor waits for that.
-    async fn carry_in(&mut self, record: &mut Record) -> Option<End> {
-        record.phase(Phase::Sources).await;
-        record.say(&format!("Running on {} via {}...", self.name, self.attempt.slot.runner)).await;
-        if !self.build.pre_get_sources_script.is_empty() {
-            record.warn("hooks:pre_get_sources_script does not run: podline checks out on the host").await;
-        }
-        let restored = self.executor.caches.restore(self.build);
-        for line in &restored.lines {
-            record.say(line).await;
-        }
-        let left = self.build.timeout.saturating_sub(self.started.elapsed()).max(Duration::from_secs(1));
-        self.enter(Stage::Running, left + SLACK);
-        let scripts = match archive::scripts(self.build, self.nonce, left, self.executor.time) {
-            Ok(scripts) => scripts,
-            Err(error) => {
-                return Some(End::Failed(Failure {
-                    reason: FailureReason::RunnerConfigurationError,
-                    message: format!("the job's scripts could not be written: {error}"),
-                    help: None,
-                }));
-            }
-        };
-        let sources = archive::wants_sources(self.build).then(|| self.executor.sources.tar.clone());
-        let earlier = self.executor.artifacts.archives(&self.build.artifacts_from);
-        let layers = sources.into_iter().chain(restored.archives).chain(earlier);
-        let archive = archive::join(layers, scripts);
-        let (pods, name) = (Arc::clone(&self.executor.pods), self.name.clone());
-        self.copy = Some(async move { pods.copy_in(&name, HELPER, archive).await }.boxed());
-        None
-    }
-
     async fn output(&mut self, chunk: &[u8], record: &mut Record) -> Option<End> {
         // The log of a container that has ended is finite: it may take the time that it takes.
         if self.stage == Stage::Ending && self.observed.ended.is_some() {
@@ -335,6 +305,10 @@ impl<'a> Life<'a> {
 
     fn not_copied(&mut self, error: &engine::Error) -> Option<End> {
         self.copy = None;
+        // A script that runs has found everything in place.
+        if self.has_script {
+            return None;
+        }
         let failure = failure::engine_failed("the sources could not be carried into the pod", error);
         // The pod may have ended under it; its status says so better.
         self.trouble.get_or_insert(failure);
