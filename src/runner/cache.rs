@@ -113,18 +113,17 @@ impl CacheFolder {
     }
 }
 
-/// The key of `cache:key:files`: `<prefix>-<hash>`, or `default` for the hash where no such file is there.
-/// `tree` are the project's files, among which `files` are paths or globs.
+/// The hash behind `cache:key:files`: of the files' content, or of the last commits that changed them.
+/// `tree` are the project's files, among which `files` are paths or globs; `None` where none is there.
 ///
 /// # Errors
-/// When git cannot say which commit changed the files last.
-pub fn files_key(
+/// When git cannot say which commit changed a file last.
+pub fn key_of_files(
     git: &Git,
     tree: &[String],
     files: &[String],
-    prefix: Option<&str>,
     is_of_commits: bool,
-) -> Result<String, GitError> {
+) -> Result<Option<String>, GitError> {
     let globs: Vec<Glob> = files.iter().map(|pattern| Glob::doublestar(pattern)).collect();
     let mut digest = Sha256::new();
     let mut is_empty = true;
@@ -142,11 +141,7 @@ pub fn files_key(
         digest.update(bytes);
     }
     // GitLab's are SHA-1, so as long as that.
-    let hash = if is_empty { "default".to_owned() } else { hex(&digest.finalize()[..20]) };
-    Ok(match prefix {
-        Some(prefix) => format!("{prefix}-{hash}"),
-        None => hash,
-    })
+    Ok((!is_empty).then(|| hex(&digest.finalize()[..20])))
 }
 
 /// The key of a cache whose key is computed.
@@ -228,18 +223,16 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let git = Git::at(folder.path());
         let tree = ["Cargo.lock".to_owned(), "src/main.rs".to_owned()];
-        let key = |files: &[&str], prefix| {
+        let key = |files: &[&str]| {
             let files: Vec<String> = files.iter().map(|file| (*file).to_owned()).collect();
-            files_key(&git, &tree, &files, prefix, false).expect("a key")
+            key_of_files(&git, &tree, &files, false).expect("a key")
         };
         std::fs::write(folder.path().join("Cargo.lock"), "one").expect("a file");
-        let one = key(&["Cargo.lock"], None);
-        assert_eq!(one.len(), 40);
-        assert_eq!(key(&["*.lock"], None), one);
-        assert_eq!(key(&["Cargo.lock"], Some("p")), format!("p-{one}"));
+        let one = key(&["Cargo.lock"]);
+        assert_eq!(one.as_deref().map(str::len), Some(40));
+        assert_eq!(key(&["*.lock"]), one);
         std::fs::write(folder.path().join("Cargo.lock"), "two").expect("a file");
-        assert_ne!(key(&["Cargo.lock"], None), one);
-        assert_eq!(key(&["none"], None), "default");
-        assert_eq!(key(&["none"], Some("p")), "p-default");
+        assert_ne!(key(&["Cargo.lock"]), one);
+        assert_eq!(key(&["none"]), None);
     }
 }
