@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::models::NetworkCreateRequest;
+use bollard::models::{ContainerSummary, Network, NetworkCreateRequest};
 use bollard::query_parameters::{InspectNetworkOptions, RemoveContainerOptionsBuilder};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::config::Config;
 use super::state::{CLUSTER_LABEL, FOLDER_LABEL, Hold, KEEP_LABEL, PREFIX, networks, nodes};
@@ -18,8 +18,12 @@ use crate::engine::{Error, Progress, Step};
 /// How long a node may take to be ready after kind is done.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How often what is left of a cluster is looked for again.
-const REMOVALS: u32 = 20;
+/// How long Docker may refuse to remove a container: it does while it still creates it, which takes ten
+/// seconds and more where the node image has to come from a slow disk.
+const REMOVAL: Duration = Duration::from_secs(60);
+
+/// How often the removal is tried.
+const POLL: Duration = Duration::from_millis(100);
 
 /// A cluster to make.
 #[derive(Debug, Clone)]
@@ -119,7 +123,7 @@ async fn make(
         command::create(&creation, progress).await?;
         ready::wait(&cluster.kubeconfig, options.config.nodes(), PATIENCE, progress).await
     };
-    // the control plane is mostly waiting while it starts, and containerd is there long before it
+    // containerd is there long before the control plane, which mostly waits while it starts
     let imported = async {
         let nodes = options.config.nodes();
         if let Err(error) =
@@ -161,42 +165,50 @@ async fn create_network(docker: &Docker, folder: &Path, options: &Options) -> Re
 /// It is what `kind delete cluster` does, and works as well when kind was stopped half way.
 pub(super) async fn delete(docker: &Docker, name: &str, folder: &Path) -> Result<(), Error> {
     check_name(name)?;
-    let mut last = Ok(());
-    for attempt in 0..REMOVALS {
+    let since = Instant::now();
+    let mut looked_twice = false;
+    loop {
         let nodes = nodes(docker, name).await?;
         let networks = networks(docker, Some(name)).await?;
-        for node in nodes.iter().filter_map(|node| node.id.as_deref()) {
-            let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-            last = gone(docker.remove_container(node, Some(options)).await, "removing a node container");
-        }
         if nodes.is_empty() && networks.is_empty() {
-            if folder.exists() {
-                let _ = std::fs::remove_dir_all(folder);
-            }
+            // what cannot be removed now is found by the next prune
+            let _ = std::fs::remove_dir_all(folder);
             return Ok(());
         }
-        // a `docker run` that was stopped may still bring its container: the network keeps the place
-        let half_made = nodes.is_empty() && attempt == 0;
-        if half_made {
-            sleep(Duration::from_millis(500)).await;
+        // a `docker run` that was stopped may still bring its container: its network is there until then
+        if nodes.is_empty() && !looked_twice {
+            looked_twice = true;
+            sleep(POLL * 5).await;
             continue;
         }
-        for network in networks.iter().filter_map(|network| network.id.as_deref()) {
-            last = gone(docker.remove_network(network).await, "removing the cluster's network");
+        let removed = remove(docker, &nodes, &networks).await;
+        if since.elapsed() > REMOVAL {
+            return removed.and(Err(Error::Failed {
+                doing: format!("removing the cluster `{name}`"),
+                cause: "its container or network is still there".to_owned(),
+            }));
         }
-        if last.is_err() {
-            sleep(Duration::from_millis(200)).await;
+        if removed.is_err() {
+            sleep(POLL).await;
         }
     }
-    last
 }
 
-/// What somebody else has removed, or is just removing, is removed.
+async fn remove(docker: &Docker, nodes: &[ContainerSummary], networks: &[Network]) -> Result<(), Error> {
+    let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+    for node in nodes.iter().filter_map(|node| node.id.as_deref()) {
+        gone(docker.remove_container(node, Some(options.clone())).await, "removing a node container")?;
+    }
+    for network in networks.iter().filter_map(|network| network.id.as_deref()) {
+        gone(docker.remove_network(network).await, "removing the cluster's network")?;
+    }
+    Ok(())
+}
+
+/// What somebody else has removed is removed.
 fn gone(result: Result<(), bollard::errors::Error>, doing: &str) -> Result<(), Error> {
     match result {
-        Err(error) if !is_status(&error, 404) && !is_status(&error, 409) => {
-            Err(docker::failed(doing, &error))
-        }
+        Err(error) if !is_status(&error, 404) => Err(docker::failed(doing, &error)),
         _ => Ok(()),
     }
 }
