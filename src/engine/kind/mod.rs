@@ -17,3 +17,6 @@ pub use config::Config;
 pub use images::{Imported, full_name};
 pub use kind_engine::{Kind, KindEngine};
 pub use state::{Known, Use};
+
+#[cfg(test)]
+mod tests;
