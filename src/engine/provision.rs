@@ -121,7 +121,7 @@ pub enum Step {
         /// Bytes since the start.
         bytes: u64,
     },
-    /// All of the images are in the node.
+    /// The images are in the node, but for those that were said to be skipped.
     ImagesDone,
     /// An image stays where it is, and the node will pull it if a pod needs it.
     ImageSkipped {

@@ -32,9 +32,9 @@ const REPORT: u64 = 4 << 20;
 /// What became of the images.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// These were sent.
+    /// These were sent, under their full names.
     pub sent: Vec<String>,
-    /// These were there.
+    /// These were there, under their full names.
     pub present: Vec<String>,
 }
 
@@ -159,9 +159,8 @@ async fn import_into(
             images: missing.iter().map(|image| image.name.clone()).collect(),
             bytes: missing.iter().map(|image| image.bytes).sum(),
         });
-        node.send(&missing, progress).await?;
+        imported.sent.extend(node.send_all(missing, progress).await);
         progress(Step::ImagesDone);
-        imported.sent.extend(missing.into_iter().map(|image| image.name));
     }
     Ok(imported)
 }
@@ -177,6 +176,22 @@ impl Node<'_> {
     async fn images(&self) -> Result<BTreeMap<String, String>, Error> {
         let listing = self.run(&["ctr", "--namespace=k8s.io", "images", "ls"]).await?;
         Ok(listing.lines().filter_map(labelled).collect())
+    }
+
+    /// Sends images, together if that works: one that cannot be exported, because Docker lacks a part of it,
+    /// spoils the archive of all. Gives the names of those that arrived.
+    async fn send_all(&self, images: Vec<Local>, progress: &Progress<'_>) -> Vec<String> {
+        if self.send(&images, progress).await.is_ok() {
+            return images.into_iter().map(|image| image.name).collect();
+        }
+        let mut sent = Vec::new();
+        for image in images {
+            match self.send(std::slice::from_ref(&image), progress).await {
+                Ok(()) => sent.push(image.name),
+                Err(error) => progress(Step::ImageSkipped { image: image.name, reason: error.to_string() }),
+            }
+        }
+        sent
     }
 
     /// Sends images in one archive, in which layers that they share are sent once.
