@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use bollard::{API_DEFAULT_VERSION, Docker};
 use sha2::{Digest, Sha256};
 
-use super::Error;
+use super::{Error, chain};
 
 /// The socket of an engine that nothing was said about.
 const DEFAULT_HOST: &str =
@@ -153,20 +153,6 @@ fn unreachable(host: &str, cause: &bollard::errors::Error) -> Error {
         }
         .to_owned(),
     }
-}
-
-/// What an error and its causes say: bollard's own words are mostly "error in the client".
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut said: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let words = error.to_string();
-        if !said.last().is_some_and(|last| last.contains(&words)) {
-            said.push(words);
-        }
-        next = error.source();
-    }
-    said.join(": ")
 }
 
 /// An error of the engine while something was being done.

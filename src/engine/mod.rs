@@ -123,3 +123,18 @@ pub enum Error {
         cause: String,
     },
 }
+
+/// What an error and its causes say, each once: the words of a client library are mostly "error in the
+/// client".
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut said: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let words = error.to_string();
+        if !said.last().is_some_and(|last| last.contains(&words)) {
+            said.push(words);
+        }
+        next = error.source();
+    }
+    said.join(": ")
+}

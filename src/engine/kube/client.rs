@@ -6,8 +6,7 @@ use std::time::Duration;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
-use super::errors::chain;
-use crate::engine::Error;
+use crate::engine::{Error, chain};
 
 /// Who the requests are made as.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use kube::client::UpgradeConnectionError;
 use kube::core::Status;
 use regex::Regex;
 
-use crate::engine::Error;
+use crate::engine::{Error, chain};
 
 /// What RBAC says: `pods "x" is forbidden: User "u" cannot create resource "pods/exec" in API group "" in ...`.
 static REFUSED: LazyLock<Regex> = LazyLock::new(|| {
@@ -67,20 +67,6 @@ fn not_switched(doing: &str, status: u16) -> Error {
 /// The rule of a Role that allows a verb on a resource.
 fn rule(group: &str, resource: &str, verb: &str) -> String {
     format!("- apiGroups: [\"{group}\"]\n  resources: [\"{resource}\"]\n  verbs: [\"{verb}\"]")
-}
-
-/// What an error and its causes say, each once.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut said: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let words = error.to_string();
-        if !said.last().is_some_and(|last| last.contains(&words)) {
-            said.push(words);
-        }
-        next = error.source();
-    }
-    said.join(": ")
 }
 
 #[cfg(test)]

@@ -18,8 +18,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::errors::{chain, failed};
-use crate::engine::Error;
+use super::errors::failed;
+use crate::engine::{Error, chain};
 
 /// How long the watch may be broken before the cluster counts as lost.
 const PATIENCE: Duration = Duration::from_secs(30);
