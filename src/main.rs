@@ -1,3 +1,5 @@
 //! The `podline` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    podline::cli::main().into()
+}

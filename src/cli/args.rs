@@ -51,6 +51,11 @@ Examples:
     Config(ConfigArguments),
     /// Print the Pod manifest of a job.
     Pod(PodArguments),
+    /// Print the trace of a job of the last run.
+    Log {
+        /// The job.
+        job: String,
+    },
     /// Evaluate a `rules:if` expression.
     #[command(after_help = "\
 Example:

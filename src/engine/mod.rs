@@ -8,7 +8,7 @@ pub mod kind;
 pub mod kube;
 mod provision;
 
-pub use provision::{Namespace, Node, Place, Progress, Provisioner, Room, Step};
+pub use provision::{Namespace, Node, Place, Progress, Provisioner, Room, ServiceAccount, Step};
 
 #[cfg(test)]
 pub(crate) mod scripted;

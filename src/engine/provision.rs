@@ -24,10 +24,20 @@ pub trait Provisioner: Send + Sync {
 pub struct Namespace {
     /// Its name.
     pub name: String,
-    /// The objects to apply in it. A Namespace among them may add labels and annotations.
+    /// The objects to apply. One that names no namespace belongs in this one; a Namespace among them may add
+    /// labels and annotations.
     pub objects: Vec<Value>,
     /// The ServiceAccount that pods are created as, by impersonation.
-    pub service_account: Option<String>,
+    pub service_account: Option<ServiceAccount>,
+}
+
+/// The full name of a ServiceAccount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceAccount {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// A place where pods run.

@@ -14,6 +14,7 @@ pub mod plan;
 mod policy;
 pub mod predefined;
 mod rules;
+mod select;
 pub mod slug;
 mod variables;
 mod workflow;

@@ -1,16 +1,10 @@
 //! The plan that machines read: `podline plan --format json`.
 
-use super::{
-    LeftOut, Pipeline,
-    job::{Environment, Job},
-};
-use crate::config::{
-    Diagnostic, Diagnostics, Severity, Sources,
-    keyword::{job::AllowFailure, rules::When},
-};
+use super::{Job, LeftOut, Pipeline};
+use crate::config::keyword::{job::AllowFailure, rules::When};
 
 /// What would run, in which order and why.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 pub struct Plan {
     /// The stages that have jobs, in order.
     pub stages: Vec<String>,
@@ -18,8 +12,6 @@ pub struct Plan {
     pub jobs: Vec<PlannedJob>,
     /// Jobs of the configuration that are not in the pipeline.
     pub left_out: Vec<LeftOut>,
-    /// What is wrong with the configuration.
-    pub diagnostics: Vec<PlannedDiagnostic>,
 }
 
 /// A job of a [`Plan`].
@@ -37,42 +29,19 @@ pub struct PlannedJob {
     pub needs: Option<Vec<String>>,
     /// Index of the rule that matched.
     pub matched_rule: Option<usize>,
-    /// `environment`, expanded.
-    pub environment: Option<Environment>,
-}
-
-/// A diagnostic with its place as editors count it.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct PlannedDiagnostic {
-    /// `error` or `warning`.
-    pub severity: &'static str,
-    /// Its stable name.
-    pub code: &'static str,
-    /// What is wrong.
-    pub message: String,
-    /// The file, where a text is to blame.
-    pub file: Option<String>,
-    /// Line, from 1.
-    pub line: Option<usize>,
-    /// Column in characters, from 1.
-    pub column: Option<usize>,
+    /// Name of the environment, expanded.
+    pub environment: Option<String>,
 }
 
 impl Plan {
-    /// The plan of a pipeline with what was found wrong on the way.
-    pub fn new(pipeline: &Pipeline, diagnostics: &Diagnostics, sources: &Sources) -> Self {
+    /// The plan of a pipeline.
+    pub fn new(pipeline: &Pipeline) -> Self {
         Self {
             stages: pipeline.stages.clone(),
             jobs: pipeline.jobs.iter().map(|job| PlannedJob::new(pipeline, job)).collect(),
             left_out: pipeline.left_out.clone(),
-            diagnostics: planned_diagnostics(diagnostics, sources),
         }
     }
-}
-
-/// Diagnostics in the order of their places: `podline lint --format json`.
-pub fn planned_diagnostics(diagnostics: &Diagnostics, sources: &Sources) -> Vec<PlannedDiagnostic> {
-    diagnostics.sorted().into_iter().map(|diagnostic| PlannedDiagnostic::new(diagnostic, sources)).collect()
 }
 
 impl PlannedJob {
@@ -87,24 +56,7 @@ impl PlannedJob {
             allow_failure: job.allow_failure == AllowFailure::Always(true),
             needs: job.needs.as_ref().map(names),
             matched_rule: job.matched_rule,
-            environment: job.environment.clone(),
-        }
-    }
-}
-
-impl PlannedDiagnostic {
-    fn new(diagnostic: &Diagnostic, sources: &Sources) -> Self {
-        let place = diagnostic.span.map(|span| sources.locate(span));
-        Self {
-            severity: match diagnostic.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            },
-            code: diagnostic.code,
-            message: diagnostic.message.clone(),
-            line: place.as_ref().map(|place| place.line),
-            column: place.as_ref().map(|place| place.column),
-            file: place.map(|place| place.file),
+            environment: job.environment.as_ref().map(|environment| environment.name.clone()),
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod plain;
 pub mod plan;
 pub mod printer;
 mod screen;
+pub mod spinner;
 pub mod summary;
 pub mod table;
 pub mod text;

@@ -85,7 +85,7 @@ impl std::fmt::Display for Concurrency {
 
 impl Capacity {
     /// How many of these fit.
-    fn fits(self, free: Self) -> usize {
+    pub fn fits(self, free: Self) -> usize {
         let times = |whole: u64, part: u64| whole.checked_div(part).unwrap_or(u64::MAX);
         let cpu = times(free.cpu.as_thousandths(), self.cpu.as_thousandths());
         let memory = times(free.memory.as_units(), self.memory.as_units());

@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 
 use super::cluster::{self, Cluster, Lifetime, Options};
 use super::images::{self, Imported};
+use super::node_image;
 use super::state::{self, Hold, Known, Use};
 use crate::engine::docker::Connection;
 use crate::engine::kube::client::{Identity, Target, connect};
@@ -39,6 +40,15 @@ impl Kind {
     /// [`Error::Unusable`] without `kind` or with a name that is taken, [`Error::Failed`] with kind's words.
     pub async fn create(&self, options: &Options, progress: &Progress<'_>) -> Result<Cluster, Error> {
         cluster::create(&self.connection, &self.state, options, progress).await
+    }
+
+    /// The newest node image that the local Docker has: one that need not be fetched before a cluster starts.
+    ///
+    /// # Errors
+    ///
+    /// What Docker answers.
+    pub async fn newest_node_image(&self) -> Result<Option<String>, Error> {
+        node_image::newest(&self.connection.docker).await
     }
 
     /// Takes a cluster into use that was made before.
@@ -206,6 +216,5 @@ async fn acting(target: Target<'_>, own: &Client, namespace: &Namespace) -> Resu
     let Some(account) = &namespace.service_account else {
         return Ok(own.clone());
     };
-    let identity = Identity::ServiceAccount { namespace: namespace.name.clone(), name: account.clone() };
-    connect(target, &identity).await
+    connect(target, &Identity::Impersonated(account.clone())).await
 }

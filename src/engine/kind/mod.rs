@@ -9,6 +9,7 @@ mod command;
 mod config;
 mod images;
 mod kind_engine;
+mod node_image;
 mod ready;
 mod state;
 

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::io::AsyncReadExt;
 
 use super::*;
-use crate::engine::{Error, FileKind, Namespace, Pods, Provisioner, docker};
+use crate::engine::{Error, FileKind, Namespace, Pods, Provisioner, ServiceAccount, docker};
 
 const SELECTOR: &str = "podline.run=test";
 
@@ -109,7 +109,7 @@ fn namespace() -> Namespace {
     let role = json!({"apiGroup": RBAC, "kind": "Role", "name": "ci"});
     Namespace {
         name: "kube-ops".to_owned(),
-        service_account: Some("ci".to_owned()),
+        service_account: Some(ServiceAccount { namespace: "kube-ops".to_owned(), name: "ci".to_owned() }),
         objects: vec![
             json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "ci"}}),
             json!({"apiVersion": format!("{RBAC}/v1"), "kind": "Role", "metadata": {"name": "ci"}, "rules": [rule]}),

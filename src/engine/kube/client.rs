@@ -6,7 +6,7 @@ use std::time::Duration;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
-use crate::engine::{Error, chain};
+use crate::engine::{Error, ServiceAccount, chain};
 
 /// Who the requests are made as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,12 +14,7 @@ pub enum Identity {
     /// The user of the kubeconfig file.
     Own,
     /// A ServiceAccount, by impersonation: the API then allows what the account's Roles allow.
-    ServiceAccount {
-        /// Its namespace.
-        namespace: String,
-        /// Its name.
-        name: String,
-    },
+    Impersonated(ServiceAccount),
 }
 
 /// The cluster to talk to.
@@ -53,7 +48,7 @@ pub async fn connect(target: Target<'_>, identity: &Identity) -> Result<Client, 
 
 /// An impersonated account is in the groups that its token would put it in.
 fn impersonate(config: &mut Config, identity: &Identity) {
-    if let Identity::ServiceAccount { namespace, name } = identity {
+    if let Identity::Impersonated(ServiceAccount { namespace, name }) = identity {
         config.auth_info.impersonate = Some(format!("system:serviceaccount:{namespace}:{name}"));
         config.auth_info.impersonate_groups = Some(vec![
             "system:serviceaccounts".to_owned(),
@@ -70,9 +65,8 @@ mod tests {
     #[test]
     fn a_service_account_is_impersonated_with_the_groups_of_its_token() {
         let mut config = Config::new("https://127.0.0.1:1".parse().expect("an address"));
-        let identity =
-            Identity::ServiceAccount { namespace: "kube-ops".to_owned(), name: "gitlab-ci".to_owned() };
-        impersonate(&mut config, &identity);
+        let account = ServiceAccount { namespace: "kube-ops".to_owned(), name: "gitlab-ci".to_owned() };
+        impersonate(&mut config, &Identity::Impersonated(account));
         assert_eq!(config.auth_info.impersonate.as_deref(), Some("system:serviceaccount:kube-ops:gitlab-ci"));
         let groups = config.auth_info.impersonate_groups.expect("groups");
         assert_eq!(

@@ -35,17 +35,20 @@ const RBAC_PATIENCE: Duration = Duration::from_secs(2);
 ///
 /// What the API answers; [`Error::Failed`] when Kubernetes does not fill the namespace in half a minute.
 pub async fn apply(client: &Client, namespace: &Namespace) -> Result<(), Error> {
-    let own = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace.name}});
-    let (spaces, objects): (Vec<_>, Vec<_>) =
-        namespace.objects.iter().partition(|object| object["kind"] == "Namespace");
-    apply_one(client, &namespace.name, spaces.first().copied().unwrap_or(&own)).await?;
-    try_join_all(objects.into_iter().map(|object| apply_one(client, &namespace.name, object))).await?;
+    let (mut spaces, objects): (Vec<Value>, Vec<Value>) =
+        namespace.objects.iter().cloned().partition(|object| object["kind"] == "Namespace");
+    if !spaces.iter().any(|space| space["metadata"]["name"] == namespace.name.as_str()) {
+        spaces.push(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace.name}}));
+    }
+    for group in [spaces, objects] {
+        try_join_all(group.iter().map(|object| apply_one(client, &namespace.name, object))).await?;
+    }
     filled(client, &namespace.name).await
 }
 
+/// Applies an object; one that names no namespace belongs in `namespace`.
 async fn apply_one(client: &Client, namespace: &str, object: &Value) -> Result<(), Error> {
-    let malformed =
-        |cause: String| Error::Failed { doing: format!("applying an object in `{namespace}`"), cause };
+    let malformed = |cause: String| Error::Failed { doing: "applying an object".to_owned(), cause };
     let mut object: DynamicObject =
         serde_json::from_value(object.clone()).map_err(|error| malformed(error.to_string()))?;
     let types = object.types.clone().ok_or_else(|| malformed("it has no kind".to_owned()))?;
@@ -54,8 +57,8 @@ async fn apply_one(client: &Client, namespace: &str, object: &Value) -> Result<(
     let api: Api<DynamicObject> = if kind.kind == "Namespace" || kind.kind.starts_with("Cluster") {
         Api::all_with(client.clone(), &resource)
     } else {
-        object.metadata.namespace = Some(namespace.to_owned());
-        Api::namespaced_with(client.clone(), namespace, &resource)
+        let space = object.metadata.namespace.get_or_insert_with(|| namespace.to_owned());
+        Api::namespaced_with(client.clone(), space, &resource)
     };
     let name = object.metadata.name.clone().ok_or_else(|| malformed("it has no name".to_owned()))?;
     object.metadata.managed_fields = None;

@@ -13,7 +13,7 @@ mod tests;
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -73,7 +73,7 @@ impl Execute for JobExecutor {
             Err(failure) => return unprepared(failure),
         };
         let nonce = nonce();
-        let trace = self.folder.join("jobs").join(format!("{}-{}.log", slug(&build.name), build.id));
+        let trace = self.folder.join(TRACES).join(format!("{}-{}.log", slug(&build.name), build.id));
         let mut record = match Record::create(&build, &nonce, &trace, events) {
             Ok(record) => record,
             Err(error) => {
@@ -171,6 +171,21 @@ fn nonce() -> String {
     let random = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", random(), random())
 }
+
+/// The trace of the last attempt of a job in the folder of a run.
+pub fn last_trace(run: &Path, job: &str) -> Option<PathBuf> {
+    let prefix = format!("{}-", slug(job));
+    let number = |path: &Path| -> Option<u64> {
+        let name = path.file_name()?.to_str()?;
+        name.strip_prefix(&prefix)?.strip_suffix(".log")?.parse().ok()
+    };
+    let entries = std::fs::read_dir(run.join(TRACES)).ok()?;
+    let traces = entries.flatten().map(|entry| entry.path());
+    traces.filter_map(|path| Some((number(&path)?, path))).max().map(|(_, path)| path)
+}
+
+/// The folder of traces in that of a run.
+const TRACES: &str = "jobs";
 
 /// A job's name as the name of a file.
 fn slug(name: &str) -> String {

@@ -1,0 +1,137 @@
+//! From a job of the pipeline to its build and pod: what a run needs of every attempt.
+
+use std::{collections::HashMap, sync::Arc};
+
+use indexmap::IndexMap;
+
+use super::project::Project;
+use crate::{
+    event::Failure,
+    git::Git,
+    pipeline::{
+        JobId, Pipeline,
+        job::{Origin, Variable},
+    },
+    runner::{
+        Build, Settings, Slot,
+        build::{Identity, Inputs},
+        cache,
+        pod::{PodParts, names, pod},
+        script,
+    },
+};
+use k8s_openapi::api::core::v1::Pod;
+
+/// Makes the builds and pods of a run.
+#[derive(Debug, Clone)]
+pub struct Builds {
+    /// The pipeline.
+    pub pipeline: Arc<Pipeline>,
+    /// The runner's settings.
+    pub settings: Settings,
+    /// `[images]` of `podline.toml`.
+    pub images: IndexMap<String, String>,
+    /// Id of the run.
+    pub run: String,
+    /// `CI_PIPELINE_ID`.
+    pub number: u64,
+    git: Git,
+    tree: Vec<String>,
+}
+
+impl Builds {
+    /// Builds of a pipeline's jobs. `tree` are the files that jobs find checked out.
+    pub fn new(
+        project: &Project,
+        pipeline: Arc<Pipeline>,
+        settings: Settings,
+        run: &str,
+        number: u64,
+        tree: Vec<String>,
+    ) -> Self {
+        Self {
+            pipeline,
+            settings,
+            images: project.file.images.clone(),
+            run: run.to_owned(),
+            number,
+            git: project.git.clone(),
+            tree,
+        }
+    }
+
+    /// The build of an attempt. `dotenv` are the variables that earlier jobs have left for it.
+    ///
+    /// # Errors
+    /// When there is no image, or the job asks for what the runner does not allow.
+    pub fn build(
+        &self,
+        job: JobId,
+        attempt: u32,
+        slot: &Slot,
+        dotenv: Vec<(String, String)>,
+    ) -> Result<Build, Failure> {
+        let dotenv: Vec<Variable> = dotenv.into_iter().map(reported).collect();
+        let inputs = Inputs {
+            pipeline: &self.pipeline,
+            settings: &self.settings,
+            identity: Identity {
+                run: self.run.clone(),
+                pipeline_id: self.number,
+                job_id: self.job_id(job, attempt),
+                slot: slot.clone(),
+                started_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            },
+            images: &self.images,
+            dotenv: &dotenv,
+            // a file whose history git cannot tell counts as one that is not there
+            key_of_files: &|files, commits| {
+                cache::key_of_files(&self.git, &self.tree, files, commits).ok().flatten()
+            },
+        };
+        Build::new(job, &inputs)
+    }
+
+    /// The pod of a build.
+    ///
+    /// # Errors
+    /// When the job asks for what the runner does not allow.
+    pub fn pod(&self, build: &Build, attempt: u32, slot: &Slot) -> Result<Pod, Failure> {
+        let parts = PodParts {
+            run: &self.run,
+            slot,
+            suffix: &names::suffix(&self.run, build.id, attempt),
+            build_command: script::build_command(build),
+            helper_command: script::helper_command(),
+            failed_pulls: HashMap::new(),
+        };
+        pod(build, &self.settings, &parts)
+    }
+
+    /// Images of all jobs and of the helper, each once, in the order of the jobs. A job that cannot become a
+    /// build says so when its turn comes.
+    pub fn all_images(&self) -> Vec<String> {
+        let slot = Slot { runner: self.settings.runners.first().cloned().unwrap_or_default(), index: 0 };
+        let mut images = vec![self.settings.helper_image.clone()];
+        for (id, job) in self.pipeline.jobs() {
+            let runs = job.trigger.is_none();
+            if let Some(build) = runs.then(|| self.build(id, 1, &slot, Vec::new()).ok()).flatten() {
+                images.push(build.image.name);
+                images.extend(build.services.into_iter().map(|service| service.image.name));
+            }
+        }
+        let mut seen = std::collections::HashSet::new();
+        images.retain(|image| !image.is_empty() && seen.insert(image.clone()));
+        images
+    }
+
+    /// `CI_JOB_ID`: unique in the project, and growing as GitLab's are.
+    fn job_id(&self, job: JobId, attempt: u32) -> u64 {
+        let position = job.0 + (attempt as usize - 1) * self.pipeline.jobs.len();
+        self.number * 1000 + position as u64 + 1
+    }
+}
+
+fn reported((key, value): (String, String)) -> Variable {
+    Variable { key, value, origin: Origin::Dotenv, raw: true, masked: false, file: false }
+}

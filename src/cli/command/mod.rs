@@ -1,0 +1,41 @@
+//! What each subcommand does, one file each.
+
+mod cluster;
+mod completions;
+mod config;
+mod eval;
+mod lint;
+mod log;
+mod plan;
+pub(super) mod pod;
+mod run;
+
+use super::{
+    ExitCode, Failed,
+    args::{Arguments, Command},
+    settings::Environment,
+};
+use crate::report::Printer;
+
+/// Runs a subcommand.
+///
+/// # Errors
+/// When it could not do its work.
+pub(super) fn run(
+    arguments: &Arguments,
+    environment: &Environment,
+    printer: &Printer,
+) -> Result<ExitCode, Failed> {
+    let folder = arguments.directory.as_path();
+    match &arguments.command {
+        Command::Run(arguments) => run::run(folder, arguments, environment, printer),
+        Command::Cluster(command) => cluster::cluster(command, environment, printer),
+        Command::Log { job } => log::log(folder, job, printer),
+        Command::Plan(arguments) => plan::plan(folder, arguments, printer),
+        Command::Lint(arguments) => lint::lint(folder, arguments, printer),
+        Command::Config(arguments) => config::config(folder, arguments, printer),
+        Command::Pod(arguments) => pod::pod(folder, arguments, printer),
+        Command::Eval(arguments) => eval::eval(arguments, printer),
+        Command::Completions { shell } => completions::completions(*shell, printer),
+    }
+}

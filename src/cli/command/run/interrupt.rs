@@ -1,0 +1,70 @@
+//! What the user's interrupts ask for.
+
+use tokio::sync::mpsc;
+
+/// An interrupt, in the order they come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Interrupt {
+    /// The first: end as GitLab's cancel would.
+    Cancel,
+    /// The second and later ones: end now.
+    Kill,
+}
+
+/// Listens to Ctrl-C, SIGTERM and SIGHUP from now on. A closed terminal counts as an interrupt too.
+pub(super) fn listen() -> std::io::Result<mpsc::Receiver<Interrupt>> {
+    let (sender, receiver) = mpsc::channel(4);
+    let mut signals = Signals::new()?;
+    tokio::spawn(async move {
+        let mut next = Interrupt::Cancel;
+        loop {
+            signals.next().await;
+            if sender.send(next).await.is_err() {
+                return;
+            }
+            next = Interrupt::Kill;
+        }
+    });
+    Ok(receiver)
+}
+
+#[cfg(unix)]
+struct Signals([tokio::signal::unix::Signal; 3]);
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self([
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ]))
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        // without a handler there is nothing to wait for
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! `podline run`: the pipeline as pods.
+
+mod choice;
+mod closing;
+mod interrupt;
+mod prepare;
+mod setup;
+mod work;
+
+use std::path::Path;
+
+use crate::{
+    cli::{
+        ExitCode, Failed,
+        args::RunArguments,
+        planned::{Planned, Runner},
+        project::Project,
+        runs::Run,
+        settings::Environment,
+    },
+    report::Printer,
+    runner::build::image,
+};
+use choice::Choice;
+use work::Work;
+
+/// Runs the pipeline of a project.
+///
+/// # Errors
+/// When the configuration is wrong or the engine fails; a pipeline that fails is an exit code.
+pub(super) fn run(
+    folder: &Path,
+    arguments: &RunArguments,
+    environment: &Environment,
+    printer: &Printer,
+) -> Result<ExitCode, Failed> {
+    let project = Project::open(folder)?;
+    let number = Run::next_number(&project.own_folder());
+    let mut planned = Planned::new(&project, &arguments.pipeline, arguments.source, number)?;
+    let runner = Runner::read(&project, &arguments.runner, &mut planned)?;
+    if let Some(pipeline) = &planned.pipeline {
+        planned.diagnostics.append(image::without_image(pipeline, &runner.settings));
+    }
+    planned.show(printer);
+    let choice = Choice::of(planned.pipeline()?, arguments, &project)?;
+    if choice.pipeline.jobs.is_empty() {
+        let reason = choice.pipeline.filtered.as_deref().unwrap_or("no job is in the pipeline");
+        printer.say(&format!("nothing to run: {reason}; `podline plan` says why of each job\n"));
+        return Ok(ExitCode::Success);
+    }
+    let run = Run::begin(&project.own_folder())?;
+    let work =
+        Work { project: &project, planned: &planned, runner: &runner, arguments, environment, run, choice };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let code = runtime.block_on(work.run(printer));
+    // what still waits in other threads, for instance for a broken connection, must not hold the process
+    runtime.shutdown_background();
+    code
+}

@@ -1,0 +1,71 @@
+//! What can be made ready while the cluster starts: sources on this machine, builds of the jobs.
+
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use crate::{
+    cli::{Failed, args::SourceKind, builds::Builds, planned::Planned, project::Project, runs::Run},
+    git::Git,
+    pipeline::{Event, Pipeline, Repository},
+    report::Problem,
+    runner::{
+        Settings,
+        sources::{self, Checkout, DEPTH, SourceChoice, Sources},
+    },
+};
+
+/// Packs the sources of a run in a thread that may block.
+pub(super) async fn sources(
+    git: Git,
+    choice: SourceKind,
+    checkout: Checkout,
+    run: &Run,
+) -> Result<Sources, Failed> {
+    let choice = match choice {
+        SourceKind::Worktree => SourceChoice::WorkingTree,
+        SourceKind::Head => SourceChoice::Head,
+    };
+    let tar = run.folder.join("sources.tar");
+    let packed = tokio::task::spawn_blocking(move || sources::pack(&git, choice, &checkout, &tar)).await;
+    packed
+        .map_err(|panic| Failed::from(std::io::Error::other(panic)))?
+        .map_err(|error| Failed::usage(Problem::from_error(&error)))
+}
+
+/// What the jobs find checked out.
+pub(super) fn checkout(project: &Project, planned: &Planned) -> Checkout {
+    let context = &planned.context;
+    let path = &context.project.path;
+    let reference = match &context.event {
+        Event::Tag { tag, .. } => format!("refs/tags/{tag}"),
+        event => format!("refs/remotes/origin/{}", event.ref_name()),
+    };
+    Checkout {
+        commit: project.head.sha.clone(),
+        reference,
+        remote_url: format!("https://{}/{path}.git", context.project.host),
+        depth: Some(DEPTH),
+        project_dir: format!("/builds/{path}"),
+        time: now(),
+    }
+}
+
+/// The builds of a run's jobs.
+pub(super) fn builds(
+    project: &Project,
+    planned: &Planned,
+    pipeline: Arc<Pipeline>,
+    settings: Settings,
+    run: &Run,
+    source: SourceKind,
+) -> Builds {
+    let tree = project.repository(&planned.context.event, source).tree().to_vec();
+    Builds::new(project, pipeline, settings, &run.id, run.number, tree)
+}
+
+/// Now, in seconds since 1970.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

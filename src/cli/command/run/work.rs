@@ -1,0 +1,290 @@
+//! A run from the first step to the last: cluster and sources, jobs, what is left behind.
+
+use std::{pin::pin, sync::Arc};
+
+use tokio::{sync::mpsc, time::Instant};
+use tokio_util::task::TaskTracker;
+
+use super::{
+    choice::Choice,
+    closing,
+    interrupt::{self, Interrupt},
+    prepare,
+    setup::Setup,
+};
+use crate::{
+    cli::{
+        ExitCode, Failed,
+        args::RunArguments,
+        builds::Builds,
+        kind,
+        planned::{Planned, Runner},
+        project::Project,
+        runs::Run,
+        settings::Environment,
+        view,
+    },
+    engine::{
+        Namespace, Place, Provisioner, ServiceAccount,
+        kind::{Kind, KindEngine, Lifetime},
+    },
+    event::{Event, Outline, OutlineJob},
+    pipeline::Pipeline,
+    report::{self, Model, Printer, printer::View, spinner::Spinner},
+    runner::{
+        Capacity, Concurrency, Control, DispatchOptions, Summary,
+        artifacts::ArtifactStore,
+        attempt::JobExecutor,
+        cache::CacheFolder,
+        dispatch,
+        pod::labels,
+        settings::{Amount, namespace},
+        sources::Sources,
+    },
+};
+
+/// Events that may wait for the terminal.
+const EVENTS: usize = 4096;
+
+/// The cluster that `--keep` leaves.
+const KEPT: &str = "dev";
+
+/// A run with all that it needs to know.
+pub(super) struct Work<'w> {
+    pub(super) project: &'w Project,
+    pub(super) planned: &'w Planned,
+    pub(super) runner: &'w Runner,
+    pub(super) arguments: &'w RunArguments,
+    pub(super) environment: &'w Environment,
+    pub(super) run: Run,
+    pub(super) choice: Choice,
+}
+
+/// The cluster of a run.
+struct Target {
+    engine: KindEngine,
+    /// What is done first, for people.
+    step: String,
+    name: String,
+    /// The name that users say, if the cluster stays after the run.
+    stays: Option<String>,
+}
+
+/// How far a run came.
+enum End {
+    Finished(Box<Summary>),
+    Interrupted,
+}
+
+impl Work<'_> {
+    /// Does the work and shows it.
+    pub(super) async fn run(self, printer: &Printer) -> Result<ExitCode, Failed> {
+        let mut interrupts = interrupt::listen()?;
+        let kind = kind::connect(self.environment).await?;
+        let pipeline = Arc::new(self.choice.pipeline.clone());
+        let builds = prepare::builds(
+            self.project,
+            self.planned,
+            Arc::clone(&pipeline),
+            self.runner.settings.clone(),
+            &self.run,
+            self.arguments.source,
+        );
+        let target = self.target(&kind, &builds).await?;
+        let (sender, events) = mpsc::channel(EVENTS);
+        let shown = report::follow(printer, events);
+        let (model, end) = tokio::join!(shown, self.jobs(&target, builds, sender, &mut interrupts));
+        let code = self.close(printer, &model, end, &pipeline, target.stays.as_deref());
+        take_down(printer, &target, &mut interrupts).await;
+        code
+    }
+
+    /// The cluster to run in: the one that is named, the one that is kept, or one for this run alone.
+    async fn target(&self, kind: &Kind, builds: &Builds) -> Result<Target, Failed> {
+        let named = self.arguments.cluster.clone().or_else(|| self.project.file.run.cluster.clone());
+        let stays = named.clone().or_else(|| self.arguments.keep.then(|| KEPT.to_owned()));
+        let name = kind::full_name(stays.as_ref().unwrap_or(&self.run.id));
+        let is_up = kind.list().await?.iter().any(|known| known.name == name && known.running);
+        let lifetime = if stays.is_some() { Lifetime::Kept } else { Lifetime::Run };
+        let project = Some((self.project.folder.as_path(), &self.project.file));
+        let images = builds.all_images();
+        let options =
+            kind::options(kind, name.clone(), lifetime, images, &self.arguments.kind, project).await?;
+        let selector = format!("{}={}", labels::RUN, self.run.id);
+        Ok(if named.is_some() || (stays.is_some() && is_up) {
+            let engine = KindEngine::in_existing(kind.clone(), options, selector);
+            Target { engine, step: format!("opening the cluster `{name}`"), name, stays }
+        } else {
+            let engine = KindEngine::in_new(kind.clone(), options, selector);
+            Target { engine, step: format!("creating the cluster `{name}`"), name, stays }
+        })
+    }
+
+    /// Makes everything ready and runs the jobs.
+    async fn jobs(
+        &self,
+        target: &Target,
+        builds: Builds,
+        events: mpsc::Sender<Event>,
+        interrupts: &mut mpsc::Receiver<Interrupt>,
+    ) -> Result<End, Failed> {
+        let started = Instant::now();
+        // a view that is gone is no reason to stop: the exit code still tells
+        drop(events.send(Event::PipelineStarted(self.outline(&builds.pipeline))).await);
+        for message in &self.project.notes {
+            drop(events.send(Event::Notice { message: message.clone() }).await);
+        }
+        let ready = tokio::select! {
+            ready = self.ready(target, &events) => ready?,
+            _ = interrupts.recv() => return Ok(End::Interrupted),
+        };
+        let (place, sources) = ready;
+        let pipeline = Arc::clone(&builds.pipeline);
+        let executor = Arc::new(self.executor(builds, &place, sources));
+        let (control, controls) = mpsc::channel(4);
+        let options = self.options(&place, started);
+        let mut run = pin!(dispatch(pipeline, options, executor.clone(), controls, events));
+        let summary = loop {
+            tokio::select! {
+                summary = &mut run => break summary,
+                Some(interrupt) = interrupts.recv() => {
+                    let wanted = match interrupt {
+                        Interrupt::Cancel => Control::Cancel,
+                        Interrupt::Kill => Control::Kill,
+                    };
+                    let _ = control.try_send(wanted);
+                }
+            }
+        };
+        executor.settle().await;
+        Ok(End::Finished(Box::new(summary)))
+    }
+
+    /// Brings the cluster up and packs the sources at the same time.
+    async fn ready(&self, target: &Target, events: &mpsc::Sender<Event>) -> Result<(Place, Sources), Failed> {
+        let settings = &self.runner.settings;
+        let wanted = Namespace {
+            name: settings.namespace.clone(),
+            objects: namespace::objects(
+                settings,
+                self.runner.config.as_ref().map(|config| &config.manifests),
+            ),
+            service_account: settings
+                .service_account
+                .clone()
+                .map(|name| ServiceAccount { namespace: settings.runner_namespace.clone(), name }),
+        };
+        let setup = Setup::new(events.clone());
+        setup.begin(&target.step);
+        let progress = |step| setup.take(step);
+        let up = async {
+            let place = target.engine.up(&wanted, &progress).await.map_err(Failed::from);
+            setup.finish();
+            place
+        };
+        let checkout = prepare::checkout(self.project, self.planned);
+        let packed = prepare::sources(self.project.git.clone(), self.arguments.source, checkout, &self.run);
+        tokio::try_join!(up, packed)
+    }
+
+    fn executor(&self, builds: Builds, place: &Place, sources: Sources) -> JobExecutor {
+        let artifacts = ArtifactStore::new(&self.run.folder);
+        let left = artifacts.clone();
+        let prepare = move |attempt: &crate::runner::Attempt| {
+            let from = &builds.pipeline.job(attempt.job).artifacts_from;
+            let build = builds.build(attempt.job, attempt.number, &attempt.slot, left.dotenv(from))?;
+            let pod = builds.pod(&build, attempt.number, &attempt.slot)?;
+            Ok((build, pod))
+        };
+        JobExecutor {
+            pods: Arc::clone(&place.pods),
+            prepare: Arc::new(prepare),
+            sources: Arc::new(sources),
+            artifacts,
+            caches: CacheFolder::new(self.project.own_folder().join("cache")),
+            folder: self.run.folder.clone(),
+            poll_timeout: self.runner.settings.poll_timeout,
+            time: prepare::now(),
+            deletions: TaskTracker::new(),
+        }
+    }
+
+    fn options(&self, place: &Place, started: Instant) -> DispatchOptions {
+        let free = Capacity {
+            cpu: Amount::thousandths(place.node.free.cpu_millis),
+            memory: Amount::units(place.node.free.memory_bytes),
+        };
+        DispatchOptions {
+            runners: self.runner.settings.runners.clone(),
+            concurrent: self.runner.settings.concurrent,
+            limit: Some(self.pods_at_once(Some(free))),
+            manual: self.choice.manual.clone(),
+            deploy: self.choice.deploy.clone(),
+            delays: self.choice.delays,
+            started,
+        }
+    }
+
+    fn pods_at_once(&self, free: Option<Capacity>) -> usize {
+        let jobs = self.arguments.runner.jobs.or(self.project.file.run.jobs).map(std::num::NonZeroUsize::get);
+        let services = view::most_services(&self.choice.pipeline);
+        Concurrency::of(&self.runner.settings, services, free, jobs).pods
+    }
+
+    fn outline(&self, pipeline: &Pipeline) -> Outline {
+        let names = |needs: &Vec<crate::pipeline::job::Need>| {
+            needs.iter().map(|need| pipeline.job(need.job).name.clone()).collect()
+        };
+        Outline {
+            name: pipeline.name.clone(),
+            title: view::title(&self.planned.context),
+            engine: "kind".to_owned(),
+            slots: self.pods_at_once(view::estimated_room()),
+            stages: pipeline.stages.clone(),
+            jobs: pipeline
+                .jobs
+                .iter()
+                .map(|job| OutlineJob {
+                    name: job.name.clone(),
+                    stage: job.stage.clone(),
+                    needs: job.needs.as_ref().map(names),
+                })
+                .collect(),
+        }
+    }
+
+    fn close(
+        &self,
+        printer: &Printer,
+        model: &Model,
+        end: Result<End, Failed>,
+        pipeline: &Pipeline,
+        cluster: Option<&str>,
+    ) -> Result<ExitCode, Failed> {
+        match end? {
+            End::Interrupted => Ok(ExitCode::Interrupted),
+            End::Finished(summary) => {
+                if printer.view() != View::Json {
+                    closing::show(printer, model, &summary, pipeline, &self.run, cluster);
+                }
+                Ok(summary.status.into())
+            }
+        }
+    }
+}
+
+/// Takes away what the run made. A further interrupt leaves the rest to `podline cluster prune`.
+async fn take_down(printer: &Printer, target: &Target, interrupts: &mut mpsc::Receiver<Interrupt>) {
+    let told = target.stays.is_none() && printer.view() != View::Json;
+    let spinner = told.then(|| Spinner::start(printer, format!("removing the cluster `{}`", target.name)));
+    let result = tokio::select! {
+        result = target.engine.down() => result.map_err(|error| error.to_string()),
+        _ = interrupts.recv() => Err("interrupted".to_owned()),
+    };
+    drop(spinner);
+    if let Err(cause) = result {
+        printer.say(&format!(
+            "warning: not everything was removed ({cause}): `podline cluster prune` does it\n"
+        ));
+    }
+}
