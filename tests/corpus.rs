@@ -8,7 +8,7 @@ use std::{
 
 use indexmap::IndexMap;
 use podline::config::{
-    Config, Diagnostics, Severity, Sources, Spanned, Surroundings,
+    Config, Diagnostics, Severity, Sources, Surroundings,
     source::{External, LoadError, Loader},
     tree,
 };
@@ -61,14 +61,8 @@ fn read(folder: &Path, name: &str) -> (Option<Config>, Vec<String>) {
     let loader = Folder(folder.to_owned());
     let surroundings =
         Surroundings { loader: &loader, variables: &variables, inputs: &IndexMap::new(), changes: &|_| None };
-    let config = tree(name, &surroundings, &mut sources, &mut diagnostics).map(|tree| {
-        // A file without what it includes from its own project is as good as one whose includes
-        // cannot be had.
-        let missing = diagnostics.iter().filter(|found| found.code == "include-not-found");
-        let missing = missing.filter_map(|found| Some(Spanned::new(found.message.clone(), found.span?)));
-        let unavailable = tree.unavailable.into_iter().chain(missing.collect::<Vec<_>>()).collect();
-        Config::read(tree.root, unavailable, tree.unresolved, &mut diagnostics)
-    });
+    let config = tree(name, &surroundings, &mut sources, &mut diagnostics)
+        .map(|tree| Config::read(tree, &mut diagnostics));
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
     let place = |found: &podline::config::Diagnostic| {
         found.span.map(|span| sources.locate(span).to_string()).unwrap_or_default()

@@ -45,6 +45,5 @@ pub fn read(
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> Option<Config> {
-    let Tree { root, unavailable, unresolved } = tree(name, surroundings, sources, diagnostics)?;
-    Some(Config::read(root, unavailable, unresolved, diagnostics))
+    Some(Config::read(tree(name, surroundings, sources, diagnostics)?, diagnostics))
 }

@@ -14,10 +14,19 @@ const MAX_COPIED_BYTES: usize = 64 << 20;
 pub struct Tree {
     /// Top-level keys and jobs.
     pub root: Mapping,
+    /// Whether everything that is included is in it.
+    pub is_complete: bool,
     /// Includes that could not be had, where they are named.
     pub unavailable: Vec<Spanned<String>>,
     /// Jobs that are not in the tree, as something they need cannot be found.
     pub unresolved: Vec<Unresolved>,
+}
+
+impl Tree {
+    /// A tree that nothing is missing from.
+    pub fn of(root: Mapping) -> Self {
+        Self { root, is_complete: true, unavailable: Vec::new(), unresolved: Vec::new() }
+    }
 }
 
 /// Reads a file and all it includes into the effective tree. `None` if the file itself cannot be
@@ -41,7 +50,8 @@ pub fn tree(
     let mut budget = Budget::new(MAX_COPIED_BYTES);
     extends::resolve(&mut root, &mut gaps, &mut budget, diagnostics);
     reference::resolve(&mut root, &mut gaps, &mut budget, diagnostics);
-    Some(Tree { root, unavailable: included.unavailable, unresolved: gaps.finish() })
+    let (unavailable, is_complete) = (included.unavailable, included.is_complete);
+    Some(Tree { root, is_complete, unavailable, unresolved: gaps.finish() })
 }
 
 fn unreadable(name: &str, error: &LoadError) -> Diagnostic {

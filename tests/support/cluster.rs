@@ -1,5 +1,8 @@
 //! The one cluster that all tests share, made when the first of them asks and removed after the last.
 
+#![expect(clippy::print_stderr, reason = "a test that cannot run says why")]
+#![expect(clippy::zombie_processes, reason = "the guard of the cluster outlives the tests")]
+
 use std::{
     fs::File,
     path::PathBuf,

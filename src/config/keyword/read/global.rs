@@ -13,6 +13,7 @@ use super::{
     variables::{self, Scope},
 };
 use crate::config::{
+    Tree,
     diagnostic::{Diagnostic, Diagnostics},
     keyword::{Config, Unresolved, Workflow, support},
     node::{Entry, Mapping},
@@ -28,15 +29,10 @@ const DEFAULT_STAGES: [&str; 3] = ["build", "test", "deploy"];
 impl Config {
     /// Reads the keywords of an effective tree. What is wrong goes to `diagnostics`, all of it.
     ///
-    /// `unavailable` are includes that could not be had, `unresolved` the jobs that this already
-    /// kept from being built. With an include missing, what only it may define is a warning.
-    pub fn read(
-        tree: Mapping,
-        unavailable: Vec<Spanned<String>>,
-        mut unresolved: Vec<Unresolved>,
-        diagnostics: &mut Diagnostics,
-    ) -> Self {
-        let incomplete = !unavailable.is_empty() || !unresolved.is_empty();
+    /// With an include missing, what only it may define is a warning.
+    pub fn read(tree: Tree, diagnostics: &mut Diagnostics) -> Self {
+        let Tree { root: tree, is_complete, unavailable, mut unresolved } = tree;
+        let incomplete = !is_complete;
         let mut cx = Context::new(diagnostics, incomplete);
         let anywhere = tree.iter().next().map(|(_, entry)| entry.key);
         let mut config = Self {
@@ -52,7 +48,7 @@ impl Config {
         if let Some(span) = anywhere {
             read_top(&mut config, span, &mut unresolved, &mut cx);
         }
-        if config.tree.keys().all(|key| !is_job(key)) && !incomplete {
+        if config.tree.keys().all(|key| !is_job(key)) && !incomplete && unresolved.is_empty() {
             let message = "the configuration should contain at least one visible job";
             cx.report(Diagnostic::error("no-jobs", message, anywhere));
         }

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use insta::assert_snapshot;
 
 use crate::config::{
-    Config, Diagnostics, Severity, Sources, Spanned,
+    Config, Diagnostics, Severity, Sources, Spanned, Tree,
     keyword::job::{CacheKey, NeedTarget, Parallel, TriggerTarget},
     yaml,
 };
@@ -20,8 +20,9 @@ fn read_with(text: &str, unavailable: &[&str]) -> (Config, Diagnostics, Sources)
     let tree = yaml::parse(id, text, &mut diagnostics).map(|file| file.content).unwrap_or_default();
     assert!(diagnostics.is_empty(), "the test's own YAML: {diagnostics:?}");
     let span = crate::config::Span::new(id, 0..0);
-    let unavailable = unavailable.iter().map(|name| Spanned::new((*name).to_owned(), span)).collect();
-    let config = Config::read(tree, unavailable, Vec::new(), &mut diagnostics);
+    let unavailable: Vec<_> = unavailable.iter().map(|name| Spanned::new((*name).to_owned(), span)).collect();
+    let tree = Tree { is_complete: unavailable.is_empty(), unavailable, ..Tree::of(tree) };
+    let config = Config::read(tree, &mut diagnostics);
     (config, diagnostics, sources)
 }
 

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::{Config, Diagnostics, Severity, Sources, render, yaml};
-use crate::config::node::{Mapping, Node};
+use crate::config::{
+    Tree,
+    node::{Mapping, Node},
+};
 
 /// Codes of mistakes that a fragment of a configuration has because it is one.
 const OF_FRAGMENTS: [&str; 4] = ["no-script", "unknown-stage", "unknown-job", "no-jobs"];
@@ -62,7 +65,7 @@ fn cases(kind: &str) -> Vec<Case> {
                 tree.insert("job", entry.key, job);
             }
             let mut diagnostics = diagnostics.clone();
-            Config::read(tree, Vec::new(), Vec::new(), &mut diagnostics);
+            Config::read(Tree::of(tree), &mut diagnostics);
             let name = format!("{}: {key}", path.file_name().expect("a name").to_string_lossy());
             cases.push(Case { name, diagnostics, sources: sources.clone() });
         }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::config::{
-    Config, Diagnostics, Sources, Span,
+    Config, Diagnostics, Sources, Span, Tree,
     keyword::support::KEYWORDS,
     node::{Kind, Mapping, Node, Scalar, Value},
 };
@@ -52,7 +52,7 @@ proptest! {
                 tree.insert(key, entry.key, entry.value);
             }
         }
-        Config::read(tree, Vec::new(), Vec::new(), &mut Diagnostics::default());
+        Config::read(Tree::of(tree), &mut Diagnostics::default());
     }
 }
 
@@ -68,6 +68,6 @@ fn a_long_chain_of_needs_and_many_mistyped_names_are_read_in_reasonable_time() {
         tree.insert(format!("job {at}"), span(), Node { kind: Kind::Mapping(job), span: span() });
     }
     let mut diagnostics = Diagnostics::default();
-    Config::read(tree, Vec::new(), Vec::new(), &mut diagnostics);
+    Config::read(Tree::of(tree), &mut diagnostics);
     assert_eq!(diagnostics.iter().count(), 20_001);
 }
