@@ -1,15 +1,23 @@
 //! `podline plan`, `config` and `pod`: what would run, and as what.
 
-use crate::support::Project;
+use crate::support::{Project, Seen};
+
+/// How many pods a node fits depends on the machine.
+fn on_any_machine(seen: &Seen) -> String {
+    let text = seen.to_string();
+    let Some((before, rest)) = text.split_once("(the node would fit ") else { return text };
+    let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    format!("{before}(the node would fit N{after}")
+}
 
 #[test]
 fn the_plan_of_a_project_with_three_stages() {
-    insta::assert_snapshot!(Project::fixture("hello").podline(&["plan"]).run().expect(0));
+    insta::assert_snapshot!(on_any_machine(&Project::fixture("hello").podline(&["plan"]).run().expect(0)));
 }
 
 #[test]
 fn held_jobs_are_named_with_what_they_would_do() {
-    insta::assert_snapshot!(Project::fixture("held").podline(&["plan"]).run().expect(0));
+    insta::assert_snapshot!(on_any_machine(&Project::fixture("held").podline(&["plan"]).run().expect(0)));
 }
 
 #[test]
@@ -22,12 +30,12 @@ fn the_plan_for_programs_has_the_documented_shape() {
 fn left_out_jobs_say_why() {
     let project = Project::with(
         "image: busybox:1.36
-on-tags: { script: [true], only: [tags] }
-never: { script: [true], rules: [{ if: $CI_COMMIT_TAG }] }
-always: { script: [true] }
+on-tags: { script: make, only: [tags] }
+never: { script: make, rules: [{ if: $CI_COMMIT_TAG }] }
+always: { script: make }
 ",
     );
-    insta::assert_snapshot!(project.podline(&["plan"]).run().expect(0));
+    insta::assert_snapshot!(on_any_machine(&project.podline(&["plan"]).run().expect(0)));
 }
 
 #[test]

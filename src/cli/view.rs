@@ -1,6 +1,6 @@
 //! A pipeline as the plan's view shows it.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use super::{
     planned::{Planned, Runner},
@@ -61,13 +61,16 @@ pub fn plan(
 ) -> Plan {
     let settings = &runner.settings;
     let shared = shared_image(pipeline, settings);
+    let conditional = conditional(planned);
     let stage = |name: &String| PlanStage {
         name: name.clone(),
         jobs: pipeline
             .jobs
             .iter()
             .filter(|job| job.stage == *name)
-            .map(|job| plan_job(pipeline, job, settings, shared.is_none()))
+            .map(|job| {
+                plan_job(pipeline, job, settings, shared.is_none(), conditional.contains(job.key.as_str()))
+            })
             .collect(),
     };
     let services = most_services(pipeline);
@@ -119,6 +122,13 @@ fn mentions(job: &Job, name: &str) -> bool {
     scripts.chain(values).any(|text| text.contains(name))
 }
 
+/// Keys of the jobs that say when they are in.
+fn conditional(planned: &Planned) -> HashSet<&str> {
+    let jobs = planned.config.iter().flat_map(|config| &config.jobs);
+    let conditional = jobs.filter(|job| job.rules.is_some() || job.only.is_some() || job.except.is_some());
+    conditional.map(|job| job.name.as_str()).collect()
+}
+
 /// The image, if all jobs have the same one: it is then said once.
 fn shared_image(pipeline: &Pipeline, settings: &Settings) -> Option<String> {
     let mut images = pipeline.jobs.iter().map(|job| image(job, settings));
@@ -142,7 +152,14 @@ fn limits(settings: &Settings) -> String {
     }
 }
 
-fn plan_job(pipeline: &Pipeline, job: &Job, settings: &Settings, with_image: bool) -> PlanJob {
+/// `has_conditions`: that a job without any is in is no news.
+fn plan_job(
+    pipeline: &Pipeline,
+    job: &Job,
+    settings: &Settings,
+    with_image: bool,
+    has_conditions: bool,
+) -> PlanJob {
     let image = match image(job, settings) {
         Some(image) => with_image.then_some(image),
         None if job.trigger.is_some() => None,
@@ -156,11 +173,7 @@ fn plan_job(pipeline: &Pipeline, job: &Job, settings: &Settings, with_image: boo
         when: when(job),
         allow_failure: allow_failure(job),
         needs: job.needs.as_ref().map(names),
-        // that nothing keeps it out is no news
-        reason: (job.matched_rule.is_some()
-            || job.reason.starts_with("only")
-            || job.reason.starts_with("except"))
-        .then(|| job.reason.clone()),
+        reason: has_conditions.then(|| job.reason.clone()),
         held: job.held.as_ref().map(|held| format!("held: {held}")),
         environment: job.environment.as_ref().map(|environment| environment.name.clone()),
         limits: image.is_some().then(|| limits(settings)).filter(|_| with_image),

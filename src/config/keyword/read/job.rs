@@ -213,7 +213,12 @@ fn nothing_to_run(job: Job, cx: &mut Context<'_>) -> Read {
         let reason = "`needs:pipeline` mirrors the status of a pipeline on GitLab".to_owned();
         return Read::Unresolved(Unresolved { name: job.name, reason });
     }
-    without_script(job.name, cx)
+    if cx.incomplete {
+        return without_script(job.name, cx);
+    }
+    without_script(job.name.clone(), cx);
+    // the rest of it is checked all the same, and others may need it
+    Read::Job(Box::new(job))
 }
 
 fn without_script(name: Spanned<String>, cx: &mut Context<'_>) -> Read {
