@@ -9,7 +9,8 @@ fn run(project: &Project, arguments: &[&str]) -> Option<Run> {
     if !cluster::is_up() {
         return None;
     }
-    let mut all = vec!["run", "--engine", "kind", "--cluster", cluster::NAME, "--format", "json"];
+    let cluster = cluster::name();
+    let mut all = vec!["run", "--engine", "kind", "--cluster", &cluster, "--format", "json"];
     all.extend(arguments);
     let seen = project.podline(&all).run();
     let events =
@@ -161,8 +162,9 @@ fn the_limits_of_the_runner_are_on_every_container_in_the_cluster() {
         return;
     }
     let project = Project::with("image: busybox:1.36\nlook: { script: [sleep 4] }\n");
-    let child =
-        project.podline(&["run", "--engine", "kind", "--cluster", cluster::NAME, "--format", "json"]).start();
+    let child = project
+        .podline(&["run", "--engine", "kind", "--cluster", &cluster::name(), "--format", "json"])
+        .start();
     let limits = wait_for_pod_limits();
     let seen = Seen::of(&child.wait_with_output().expect("podline ends"));
     assert_eq!(seen.code, Some(0), "{seen}");
@@ -181,7 +183,7 @@ fn wait_for_pod_limits() -> String {
 }
 
 fn kubectl(arguments: &[&str]) -> String {
-    let name = format!("podline-{}", cluster::NAME);
+    let name = format!("podline-{}", cluster::name());
     let kubeconfig = Command::new("kind")
         .args(["get", "kubeconfig", "--name", &name])
         .output()

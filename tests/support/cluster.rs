@@ -10,8 +10,10 @@ use std::{
     sync::OnceLock,
 };
 
-/// Its name, as `--cluster` takes it.
-pub(crate) const NAME: &str = "test";
+/// Its name, as `--cluster` takes it: two runs of the tests on one machine have one each.
+pub(crate) fn name() -> String {
+    format!("test-{}", owner())
+}
 
 /// Whether the shared cluster is up; it is made at the first call.
 ///
@@ -57,7 +59,7 @@ fn bring_up() {
         return;
     }
     let output = Command::new(env!("CARGO_BIN_EXE_podline"))
-        .args(["cluster", "up", NAME])
+        .args(["cluster", "up", &name()])
         .output()
         .expect("podline can be started");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -65,7 +67,8 @@ fn bring_up() {
     Command::new("setsid")
         .args(["sh", "-c"])
         .arg(format!(
-            "while kill -0 {owner}; do sleep 0.5; done; '{podline}' cluster down {NAME}; rm -f '{marker}' '{lock}'",
+            "while kill -0 {owner}; do sleep 0.5; done; '{podline}' cluster down {name}; rm -f '{marker}' '{lock}'",
+            name = name(),
             podline = env!("CARGO_BIN_EXE_podline"),
             marker = marker.display(),
             lock = marker.with_extension("lock").display(),
