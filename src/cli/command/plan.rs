@@ -1,16 +1,17 @@
 //! `podline plan`: what would run, in which order, and why.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use crate::{
     cli::{
         ExitCode, Failed,
         args::{Format, PlanArguments, SourceKind},
+        builds::Builds,
         planned::{Planned, Runner},
         project::Project,
         view,
     },
-    pipeline,
+    pipeline::{self, Repository},
     report::{self, Printer, diagnostics::Record},
 };
 
@@ -51,7 +52,11 @@ fn text(
     planned.show(printer);
     let Ok(pipeline) = planned.pipeline() else { return Ok(()) };
     let jobs = arguments.runner.jobs.or(project.file.run.jobs).map(std::num::NonZeroUsize::get);
-    let plan = view::plan(project, planned, pipeline, runner, jobs);
+    let tree = project.repository(&planned.context.event, SourceKind::Worktree).tree().to_vec();
+    let number = planned.context.pipeline_id;
+    let builds =
+        Builds::new(project, Arc::new(pipeline.clone()), runner.settings.clone(), "preview", number, tree);
+    let plan = view::plan::plan(project, planned, runner, &builds, jobs);
     let lines = report::plan::lines(&plan, &printer.data_theme(), printer.columns());
     Ok(printer.data(&format!("{}\n", lines.join("\n")))?)
 }

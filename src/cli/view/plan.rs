@@ -1,0 +1,202 @@
+//! A pipeline as `podline plan` shows it.
+
+use std::{collections::HashSet, time::Duration};
+
+use super::{dummies, estimated_room, most_services, not_simulated, title};
+use crate::{
+    cli::{
+        builds::Builds,
+        planned::{Planned, Runner},
+        project::Project,
+    },
+    config::keyword::{job::AllowFailure, rules::When},
+    pipeline::{Job, JobId, job::Need},
+    report::plan::{Plan, PlanJob, PlanStage, Slots},
+    runner::{
+        Settings, Slot,
+        concurrency::{requested, requested_of_a_real_cluster},
+    },
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+/// Characters of a reason that are shown: a condition may be long, and `podline explain` has it whole.
+const REASON: usize = 72;
+
+/// The plan as people read it.
+pub fn plan(
+    project: &Project,
+    planned: &Planned,
+    runner: &Runner,
+    builds: &Builds,
+    jobs: Option<usize>,
+) -> Plan {
+    let (pipeline, settings) = (&*builds.pipeline, &runner.settings);
+    let pods = Pods::of(builds);
+    let conditional = conditional(planned);
+    let stage = |name: &String| PlanStage {
+        name: name.clone(),
+        jobs: pipeline
+            .jobs()
+            .filter(|(_, job)| job.stage == *name)
+            .map(|(id, job)| PlanJob {
+                reason: conditional.contains(job.key.as_str()).then(|| shortened(&job.reason)),
+                image: pods.image(id),
+                limits: pods.limits(id),
+                ..plan_job(builds, job)
+            })
+            .collect(),
+    };
+    let services = most_services(pipeline);
+    let fits = estimated_room().map(|free| requested(settings, services).fits(free).max(1));
+    let mut facts = project.notes.clone();
+    facts.extend(
+        pods.shared.as_ref().map(|image| format!("every job runs in `{image}` with {}", pods.limits)),
+    );
+    facts.extend(runner_facts(runner, services));
+    Plan {
+        title: title(&planned.context),
+        name: pipeline.name.clone(),
+        filtered: pipeline.filtered.clone(),
+        stages: pipeline.stages.iter().map(stage).collect(),
+        slots: (!pipeline.jobs.is_empty()).then_some(Slots {
+            runners: settings.runners.len(),
+            concurrent: settings.concurrent,
+            fits,
+            jobs,
+        }),
+        runner: facts,
+        left_out: pipeline.left_out.iter().map(|left| (left.name.clone(), shortened(&left.reason))).collect(),
+        not_simulated: not_simulated(pipeline),
+        dummies: dummies(pipeline),
+    }
+}
+
+/// Images and limits of the jobs' pods.
+struct Pods {
+    /// The image of each job, for people; none where no pod is made.
+    images: Vec<Option<String>>,
+    /// The image, if all jobs have the same one: it is then said once.
+    shared: Option<String>,
+    limits: String,
+}
+
+impl Pods {
+    fn of(builds: &Builds) -> Self {
+        let images: Vec<_> = builds.pipeline.jobs().map(|(id, job)| image(builds, id, job)).collect();
+        let first = images.first().cloned().flatten();
+        let is_shared = images.len() > 1 && images.iter().all(|image| *image == first);
+        Self { shared: first.filter(|_| is_shared), images, limits: limits(&builds.settings) }
+    }
+
+    fn image(&self, job: JobId) -> Option<String> {
+        self.images[job.0].clone().filter(|_| self.shared.is_none())
+    }
+
+    fn limits(&self, job: JobId) -> Option<String> {
+        self.image(job).map(|_| self.limits.clone())
+    }
+}
+
+/// The image of a job's pod, and the one that it stands for.
+fn image(builds: &Builds, id: JobId, job: &Job) -> Option<String> {
+    if job.trigger.is_some() {
+        return None;
+    }
+    let slot = Slot { runner: builds.settings.runners.first().cloned().unwrap_or_default(), index: 0 };
+    Some(match builds.build(id, 1, &slot, Vec::new()) {
+        Ok(build) if build.image.name != build.image.requested => {
+            format!("{} for {}", build.image.name, build.image.requested)
+        }
+        Ok(build) => build.image.name,
+        Err(failure) => failure.message,
+    })
+}
+
+/// Keys of the jobs that say when they are in.
+fn conditional(planned: &Planned) -> HashSet<&str> {
+    let jobs = planned.config.iter().flat_map(|config| &config.jobs);
+    let conditional = jobs.filter(|job| job.rules.is_some() || job.only.is_some() || job.except.is_some());
+    conditional.map(|job| job.name.as_str()).collect()
+}
+
+fn limits(settings: &Settings) -> String {
+    let text = |quantity: &Option<Quantity>| quantity.as_ref().map(|quantity| quantity.0.clone());
+    match (text(&settings.build.cpu_limit), text(&settings.build.memory_limit)) {
+        (Some(cpu), Some(memory)) => format!("{cpu} CPU, {memory}"),
+        (Some(cpu), None) => format!("{cpu} CPU"),
+        (None, Some(memory)) => memory,
+        (None, None) => "no limits".to_owned(),
+    }
+}
+
+/// What a job itself says.
+fn plan_job(builds: &Builds, job: &Job) -> PlanJob {
+    let names =
+        |needs: &Vec<Need>| needs.iter().map(|need| builds.pipeline.job(need.job).name.clone()).collect();
+    PlanJob {
+        name: job.name.clone(),
+        when: when(job),
+        allow_failure: allow_failure(job),
+        needs: job.needs.as_ref().map(names),
+        held: job.held.as_ref().map(|held| format!("held: {held}")),
+        environment: job.environment.as_ref().map(|environment| environment.name.clone()),
+        ..PlanJob::default()
+    }
+}
+
+fn shortened(reason: &str) -> String {
+    match reason.char_indices().nth(REASON) {
+        Some((at, _)) => format!("{}…", reason[..at].trim_end()),
+        None => reason.to_owned(),
+    }
+}
+
+fn when(job: &Job) -> Option<String> {
+    match job.when {
+        When::OnSuccess | When::Never => None,
+        When::OnFailure => Some("when something has failed".to_owned()),
+        When::Always => Some("always".to_owned()),
+        When::Manual => Some("manual".to_owned()),
+        When::Delayed => Some(format!("delayed by {}", span(job.start_in.unwrap_or_default()))),
+    }
+}
+
+fn span(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, 0) => format!("{minutes}m"),
+        (0, minutes, seconds) => format!("{minutes}m {seconds}s"),
+        (hours, 0, _) => format!("{hours}h"),
+        (hours, minutes, _) => format!("{hours}h {minutes}m"),
+    }
+}
+
+fn allow_failure(job: &Job) -> Option<String> {
+    match &job.allow_failure {
+        // an optional manual job says what it is by being manual
+        AllowFailure::Always(true) if job.when != When::Manual => Some("may fail".to_owned()),
+        AllowFailure::Always(_) => None,
+        AllowFailure::ExitCodes(codes) => {
+            let codes: Vec<_> = codes.iter().map(i32::to_string).collect();
+            Some(format!("may fail with exit code {}", codes.join(", ")))
+        }
+    }
+}
+
+/// Where the runner's settings differ, what had to be changed in its manifests, what a real cluster is asked.
+fn runner_facts(runner: &Runner, services: usize) -> Vec<String> {
+    let mut facts = Vec::new();
+    if let Some(config) = &runner.config {
+        facts.extend(config.changes.iter().cloned());
+        facts.extend(runner.settings.differences_from_default());
+    }
+    let (here, there) =
+        (requested(&runner.settings, services), requested_of_a_real_cluster(&runner.settings, services));
+    if here != there {
+        facts.push(format!(
+            "a pod requests {here} here; a real cluster would be asked for {there}, as limits without requests are requests"
+        ));
+    }
+    facts
+}
