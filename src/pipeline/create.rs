@@ -38,11 +38,14 @@ pub fn create(
         Err(reason) => return not_created(config, reason),
     };
     let creation = Creation::new(config, context, &conditions, &workflow);
-    let (seeds, left_out) = creation.seeds(diagnostics);
+    let (seeds, absent) = creation.seeds(diagnostics);
     if let Some(reason) = nothing_to_run(&seeds) {
-        return not_created(config, reason);
+        let left_out = creation.left_out(absent, &seeds);
+        let in_vain = seeds.iter().map(|seed| LeftOut::new(&seed.instance.name, &reason));
+        let left_out = in_vain.chain(left_out).collect();
+        return Pipeline { left_out, ..not_created(config, reason) };
     }
-    creation.pipeline(seeds, left_out, diagnostics)
+    creation.pipeline(seeds, absent, diagnostics)
 }
 
 /// Why there is no pipeline although `workflow` allows one.
@@ -60,7 +63,7 @@ fn not_created(config: &Config, reason: String) -> Pipeline {
         name: None,
         stages: Vec::new(),
         jobs: Vec::new(),
-        left_out: jobs.map(|name| LeftOut { name: name.value.clone(), reason: reason.clone() }).collect(),
+        left_out: jobs.map(|name| LeftOut::new(name, &reason)).collect(),
         cancel_on_job_failure: false,
         not_simulated: config.not_simulated.clone(),
         filtered: Some(reason),
@@ -299,9 +302,7 @@ impl<'c, 'r> Creation<'c, 'r> {
             }
         }
         let unresolved = self.config.unresolved.iter();
-        list.extend(
-            unresolved.map(|job| LeftOut { name: job.name.value.clone(), reason: job.reason.clone() }),
-        );
+        list.extend(unresolved.map(|job| LeftOut::new(&job.name, &job.reason)));
         list
     }
 }

@@ -60,6 +60,12 @@ pub struct LeftOut {
     pub reason: String,
 }
 
+impl LeftOut {
+    fn new(name: &str, reason: &str) -> Self {
+        Self { name: name.to_owned(), reason: reason.to_owned() }
+    }
+}
+
 impl Pipeline {
     /// The job behind an id of this pipeline.
     pub fn job(&self, id: JobId) -> &Job {
