@@ -18,39 +18,28 @@ const KEYWORDS: [&str; 4] = ["if", "exists", "changes", "when"];
 const MAX_COMPARISONS: usize = 50_000;
 
 impl Includer<'_, '_> {
-    /// Whether the first rule that matches does not say `never`. A rule that cannot be read is taken
-    /// to match, as it is refused anyway.
+    /// Whether the first rule that matches does not say `never`. All rules are checked, also those behind
+    /// it; a rule that cannot be read is taken to match, as it is refused anyway.
     pub(super) fn rules_hold(&mut self, file: &File, rules: &Node) -> bool {
         let Some(rules) = rules.as_sequence() else {
             self.refuse("`include:rules` has to be a list", rules.span, None);
             return true;
         };
-        for rule in rules {
-            let Some(rule) = rule.as_mapping() else {
-                self.refuse("a rule of `include:rules` has to be a mapping", rule.span, None);
-                return true;
-            };
-            if self.rule_matches(file, rule) {
-                return self.allows(rule);
-            }
-        }
-        false
+        let conditions: Vec<_> = rules.iter().map(|rule| self.condition(rule)).collect();
+        let first = rules.iter().zip(conditions).find_map(|(rule, condition)| {
+            let rule = rule.as_mapping()?;
+            self.rule_matches(file, rule, condition.as_ref()).then_some(rule)
+        });
+        first.is_some_and(|rule| rule.get("when").and_then(Node::as_str) != Some("never"))
+            || rules.iter().any(|rule| rule.as_mapping().is_none())
     }
 
-    fn allows(&mut self, rule: &Mapping) -> bool {
-        let Some(when) = rule.get("when").filter(|when| !when.is_null()) else { return true };
-        match when.as_str() {
-            Some("never") => false,
-            Some("always") => true,
-            _ => {
-                let help = Some("use `always` or `never`".to_owned());
-                self.refuse("`include:rules:when` has another value than GitLab knows", when.span, help);
-                true
-            }
-        }
-    }
-
-    fn rule_matches(&mut self, file: &File, rule: &Mapping) -> bool {
+    /// Checks a rule, all but its paths; gives its `if`.
+    fn condition(&mut self, rule: &Node) -> Option<Expression> {
+        let Some(rule) = rule.as_mapping() else {
+            self.refuse("a rule of `include:rules` has to be a mapping", rule.span, None);
+            return None;
+        };
         for (key, unknown) in rule.iter().filter(|(key, _)| !KEYWORDS.contains(key)) {
             let help = match nearest(key, KEYWORDS) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -58,23 +47,29 @@ impl Includer<'_, '_> {
             };
             self.refuse(&format!("`include:rules` has no `{key}`"), unknown.key, Some(help));
         }
-        rule.get("if").is_none_or(|condition| self.condition_holds(condition))
-            && rule.get("changes").is_none_or(|changes| self.has_changed(changes))
-            && rule.get("exists").is_none_or(|exists| self.exists(file, exists))
-    }
-
-    fn condition_holds(&mut self, condition: &Node) -> bool {
+        let when = rule.get("when").filter(|when| !when.is_null());
+        if let Some(when) = when.filter(|when| !matches!(when.as_str(), Some("never" | "always"))) {
+            let help = Some("use `always` or `never`".to_owned());
+            self.refuse("`include:rules:when` has another value than GitLab knows", when.span, help);
+        }
+        let condition = rule.get("if")?;
         let Some(text) = condition.as_str() else {
             self.refuse("`include:rules:if` has to be a string", condition.span, None);
-            return true;
+            return None;
         };
-        match Expression::parse(text) {
-            Ok(expression) => expression.holds(|name| self.surroundings.variable(name)),
-            Err(error) => {
-                self.refuse(&format!("`include:rules:if`: {error}"), condition.span, error.hint);
-                true
-            }
-        }
+        let error = match Expression::parse(text) {
+            Ok(expression) => return Some(expression),
+            Err(error) => error,
+        };
+        self.refuse(&format!("`include:rules:if`: {error}"), condition.span, error.hint);
+        None
+    }
+
+    fn rule_matches(&mut self, file: &File, rule: &Mapping, condition: Option<&Expression>) -> bool {
+        let surroundings = self.surroundings;
+        condition.is_none_or(|condition| condition.holds(|name| surroundings.variable(name)))
+            && rule.get("changes").is_none_or(|changes| self.has_changed(changes))
+            && rule.get("exists").is_none_or(|exists| self.exists(file, exists))
     }
 
     fn has_changed(&mut self, changes: &Node) -> bool {
