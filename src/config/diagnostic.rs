@@ -96,6 +96,20 @@ impl Diagnostics {
     }
 }
 
+/// A list of names for a message: the first two, and how many there are besides.
+pub fn some_of(names: &[String]) -> String {
+    let shown =
+        |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match names {
+        [first, second] => format!("`{first}` and `{second}`"),
+        [first, second, rest @ ..] if rest.len() > 1 => {
+            format!("`{first}`, `{second}` and {} more", rest.len())
+        }
+        [all @ .., last] if !all.is_empty() => format!("{} and `{last}`", shown(all)),
+        names => shown(names),
+    }
+}
+
 /// The candidate nearest to a word that was likely mistyped, for hints.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     candidates
@@ -130,7 +144,17 @@ fn distance(left: &str, right: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{nearest, some_of};
+
+    #[test]
+    fn a_long_list_of_names_is_cut_short() {
+        let names = |count: usize| ["a", "b", "c", "d", "e"].map(str::to_owned)[..count].to_vec();
+        let shown: Vec<_> = (1..=5).map(|count| some_of(&names(count))).collect();
+        assert_eq!(
+            shown,
+            ["`a`", "`a` and `b`", "`a`, `b` and `c`", "`a`, `b` and 2 more", "`a`, `b` and 3 more"]
+        );
+    }
 
     #[test]
     fn a_mistyped_word_finds_its_neighbour() {

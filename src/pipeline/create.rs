@@ -219,6 +219,7 @@ impl<'c, 'r> Creation<'c, 'r> {
         let present = seeds.iter().map(|seed| (seed.instance.name.clone(), seed.stage));
         let mut names = Names::new(self.config, present, reasons);
         let jobs: Vec<Job> = seeds.iter().map(|seed| self.job(seed, &mut names, diagnostics)).collect();
+        names.warn_of_unresolved(diagnostics);
         let jobs = with_artifacts_only(jobs);
         report_cycle(&jobs, diagnostics);
         let mut stages: Vec<String> = Vec::new();

@@ -2,13 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
+use indexmap::IndexMap;
+
 use super::{
     job::{JobId, Need},
     matrix::{self, Instance},
 };
 use crate::config::{
     Config, Diagnostic, Diagnostics, Span, Spanned,
-    diagnostic::nearest,
+    diagnostic::{nearest, some_of},
     keyword::job::{Job, Need as Written, NeedTarget},
 };
 
@@ -22,6 +24,8 @@ pub(super) struct Names<'c> {
     instances: HashMap<&'c str, Vec<String>>,
     present: HashMap<String, (JobId, usize)>,
     left_out: HashMap<String, String>,
+    /// Needed jobs that cannot be built: where they are first asked for, and by which jobs.
+    unresolved: IndexMap<String, (Span, Vec<String>)>,
     reported: HashSet<String>,
     /// Codes of what was reported here.
     codes: HashSet<&'static str>,
@@ -42,6 +46,7 @@ impl<'c> Names<'c> {
             instances: with_parallel.map(|job| (job.name.as_str(), names(job))).collect(),
             present: present.enumerate().map(|(at, (name, stage))| (name, (JobId(at), stage))).collect(),
             left_out,
+            unresolved: IndexMap::new(),
             reported: HashSet::new(),
             codes: HashSet::new(),
         }
@@ -122,15 +127,13 @@ impl<'c> Names<'c> {
             format!("`{}` needs `{name}`, but `{name}` does not exist in the pipeline", job.name.value);
         let reason = self.left_out.get(name).cloned();
         let is_known = reason.is_some() || self.config.jobs.iter().any(|job| job.name.value == *written);
-        let may_come = !self.config.unavailable.is_empty()
-            || self.config.unresolved.iter().any(|job| job.name.value == *written);
-        if !is_known && may_come {
-            let unresolved = Diagnostic::warning(
-                "unresolved-need",
-                format!("`{}` needs `{name}`, which no file that could be read defines", job.name.value),
-                need.span,
-            );
-            self.report(diagnostics, unresolved.help("it may be in an include that could not be had"));
+        if !is_known && self.config.unresolved.iter().any(|job| job.name.value == *written) {
+            let (_, jobs) = self.unresolved.entry(written.clone()).or_insert((need.span, Vec::new()));
+            jobs.push(job.name.value.clone());
+            return;
+        }
+        // The reading of the configuration has named what only a missing include can define.
+        if !is_known && !self.config.unavailable.is_empty() {
             return;
         }
         let error = Diagnostic::error("missing-need", message, need.span);
@@ -143,6 +146,18 @@ impl<'c> Names<'c> {
                 None => error,
             },
         });
+    }
+
+    /// Names each job once that is needed and cannot be built: such needs are left out.
+    pub(super) fn warn_of_unresolved(self, diagnostics: &mut Diagnostics) {
+        for (name, (span, mut jobs)) in self.unresolved {
+            jobs.dedup();
+            let unresolved = self.config.unresolved.iter().find(|job| job.name.value == name);
+            let reason = unresolved.map(|job| job.reason.as_str()).unwrap_or_default();
+            let message = format!("`{name}`, a need of {}, cannot be built here ({reason})", some_of(&jobs));
+            let help = "its place in the order of jobs is left out";
+            diagnostics.push(Diagnostic::warning("unresolved-need", message, span).help(help));
+        }
     }
 
     fn suggestion(&self, written: &str, name: &str) -> Option<String> {

@@ -203,6 +203,8 @@ impl Includer<'_, '_> {
             ),
         };
         self.diagnostics.push(found);
+        // One mistake is enough: what the file may define is not another one.
+        self.unavailable.push(Spanned::new(path.to_owned(), span));
         None
     }
 

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::config::{
     Tree,
-    diagnostic::{Diagnostic, Diagnostics},
-    keyword::{Config, Unresolved, Workflow, support},
+    diagnostic::{Diagnostic, Diagnostics, some_of},
+    keyword::{Config, Job, Unresolved, When, Workflow, support},
     node::{Entry, Mapping},
     source::{Span, Spanned},
 };
@@ -82,13 +82,13 @@ fn read_top(config: &mut Config, span: Span, unresolved: &mut Vec<Unresolved>, c
             continue;
         }
         match job::read(name, entry, &defaults, cx) {
-            job::Read::Job(job) => {
-                warn_of_two_pipelines(&job, config.workflow.rules.is_some(), cx);
-                config.jobs.push(*job);
-            }
+            job::Read::Job(job) => config.jobs.push(*job),
             job::Read::Unresolved(job) => unresolved.push(job),
             job::Read::Refused => {}
         }
+    }
+    if config.workflow.rules.is_none() {
+        warn_of_two_pipelines(&config.jobs, cx);
     }
 }
 
@@ -161,19 +161,23 @@ fn workflow(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Workflow> {
     })
 }
 
-/// GitLab's own warning (`Entry::Processable#validate_against_warnings`).
-fn warn_of_two_pipelines(job: &crate::config::keyword::Job, workflow: bool, cx: &mut Context<'_>) {
-    use crate::config::keyword::When;
-    let Some(rule) = job.rules.as_ref().and_then(|rules| rules.last()) else { return };
-    let conditional = rule.condition.is_some() || rule.changes.is_some() || rule.exists.is_some();
-    let changes = !rule.variables.is_empty() || rule.allow_failure.is_some() || rule.needs.is_some();
-    let alone = !conditional && !changes && rule.start_in.is_none() && rule.interruptible.is_none();
-    if !workflow && alone && rule.when.is_some_and(|when| when != When::Never) {
-        let message = format!(
-            "job `{}` may start two pipelines for one push: its last rule always matches and there is \
-             no `workflow:rules`",
-            job.name.value
-        );
-        cx.report(Diagnostic::warning("two-pipelines", message, rule.span));
-    }
+/// GitLab's own warning (`Entry::Processable#validate_against_warnings`), once for all jobs.
+fn warn_of_two_pipelines(jobs: &[Job], cx: &mut Context<'_>) {
+    let always = |job: &Job| {
+        let rule = job.rules.as_ref()?.last()?;
+        let conditional = rule.condition.is_some() || rule.changes.is_some() || rule.exists.is_some();
+        let changes = !rule.variables.is_empty() || rule.allow_failure.is_some() || rule.needs.is_some();
+        let alone = !conditional && !changes && rule.start_in.is_none() && rule.interruptible.is_none();
+        (alone && rule.when.is_some_and(|when| when != When::Never)).then_some(rule.span)
+    };
+    let (names, places): (Vec<_>, Vec<_>) =
+        jobs.iter().filter_map(|job| Some((job.name.value.clone(), always(job)?))).unzip();
+    let Some(first) = places.first() else { return };
+    let message = format!(
+        "a push to a branch with a merge request may start two pipelines with {}: the last rule always \
+         matches and there is no `workflow:rules`",
+        some_of(&names)
+    );
+    let help = "choose with `workflow:rules` between pipelines of branches and of merge requests";
+    cx.report(Diagnostic::warning("two-pipelines", message, *first).help(help));
 }

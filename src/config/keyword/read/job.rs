@@ -222,13 +222,11 @@ fn nothing_to_run(job: Job, cx: &mut Context<'_>) -> Read {
 }
 
 fn without_script(name: Spanned<String>, cx: &mut Context<'_>) -> Read {
-    let message = format!("job `{}` has no `script`, `run` or `trigger`", name.value);
     if cx.incomplete {
-        let help = "an include that could not be read may define it";
-        cx.report(Diagnostic::warning("no-script", message, name.span).help(help));
         let reason = "no file that could be read gives it a `script`, `run` or `trigger`".to_owned();
         return Read::Unresolved(Unresolved { name, reason });
     }
+    let message = format!("job `{}` has no `script`, `run` or `trigger`", name.value);
     let help = "give it a `script`, or hide it with a leading dot if it is only extended";
     cx.report(Diagnostic::error("no-script", message, name.span).help(help));
     Read::Refused

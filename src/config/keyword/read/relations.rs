@@ -4,13 +4,16 @@
 //! the configuration has are mistakes.
 
 use std::{
+    cell::RefCell,
     collections::{HashMap, HashSet},
     fmt::Write as _,
 };
 
+use indexmap::IndexMap;
+
 use super::{context::Context, trigger};
 use crate::config::{
-    diagnostic::{Diagnostic, Severity},
+    diagnostic::{Diagnostic, some_of},
     keyword::{
         Config, Job,
         job::{EnvironmentAction, Need, NeedTarget, Parallel, TriggerTarget},
@@ -42,6 +45,16 @@ pub(super) fn check(config: &mut Config, cx: &mut Context<'_>) {
         check_on_stop(&known, job, cx);
     }
     check_circles(&known, &config.jobs, cx);
+    warn_of_elsewhere(known.elsewhere.into_inner(), cx);
+}
+
+/// Names each job once that only an include which could not be read may define.
+fn warn_of_elsewhere(elsewhere: Elsewhere, cx: &mut Context<'_>) {
+    for ((word, on), (span, jobs)) in elsewhere {
+        let message = format!("`{on}`, a {word} of {}, is in no file that could be read", some_of(&jobs));
+        let help = "an include that could not be read may define it; it is left out here";
+        cx.report(Diagnostic::warning("unknown-job", message, span).help(help));
+    }
 }
 
 fn check_stages(config: &mut Config, cx: &mut Context<'_>) {
@@ -77,7 +90,11 @@ struct Known<'c> {
     names: Vec<&'c str>,
     jobs: HashMap<&'c str, &'c Job>,
     unresolved: HashSet<&'c str>,
+    elsewhere: RefCell<Elsewhere>,
 }
+
+/// By the word and the name of what is missing: where it is first asked for, and the jobs that do.
+type Elsewhere = IndexMap<(&'static str, String), (Span, Vec<String>)>;
 
 impl<'c> Known<'c> {
     fn new(config: &'c Config) -> Self {
@@ -93,21 +110,25 @@ impl<'c> Known<'c> {
             names: config.jobs.iter().map(|job| job.name.as_str()).collect(),
             jobs: config.jobs.iter().map(|job| (job.name.as_str(), job)).collect(),
             unresolved: config.unresolved.iter().map(|job| job.name.as_str()).collect(),
+            elsewhere: RefCell::default(),
         }
     }
 
     /// Reports a `word` (dependency or need) of `job` on a job that is not there, or that comes later.
-    fn check(&self, word: &str, job: &Job, on: &str, span: Span, cx: &mut Context<'_>) {
+    fn check(&self, word: &'static str, job: &Job, on: &str, span: Span, cx: &mut Context<'_>) {
         if self.unresolved.contains(on) || bases(on).any(|name| self.unresolved.contains(name)) {
             return;
         }
         let Some(stage) = self.stages.get(on) else {
-            let severity = if cx.incomplete { Severity::Warning } else { Severity::Error };
-            let message = format!("job `{}` has an undefined {word}: `{on}`", job.name.value);
-            let mut diagnostic = Diagnostic { severity, ..Diagnostic::error("unknown-job", message, span) };
             if cx.incomplete {
-                diagnostic = diagnostic.help("an include that could not be read may define it");
-            } else if let Some(name) = cx.nearest(on, &self.names) {
+                let mut elsewhere = self.elsewhere.borrow_mut();
+                let (_, jobs) = elsewhere.entry((word, on.to_owned())).or_insert((span, Vec::new()));
+                jobs.push(job.name.value.clone());
+                return;
+            }
+            let message = format!("job `{}` has an undefined {word}: `{on}`", job.name.value);
+            let mut diagnostic = Diagnostic::error("unknown-job", message, span);
+            if let Some(name) = cx.nearest(on, &self.names) {
                 diagnostic = diagnostic.help(format!("did you mean `{name}`?"));
             }
             cx.report(diagnostic);

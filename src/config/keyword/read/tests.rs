@@ -8,7 +8,6 @@ use crate::config::{
     yaml,
 };
 
-mod conformance;
 mod mistakes;
 mod robustness;
 
@@ -264,8 +263,7 @@ fn what_a_missing_include_may_define_is_no_error() {
     assert_eq!((config.jobs.len(), config.unresolved.len()), (2, 1));
     assert_snapshot!(render(&diagnostics, &sources), @r"
     1:12 warning: [unknown-stage] stage `lint` of job `a` does not exist (an include that could not be read may define it; it is taken for the last one)
-    1:37 warning: [unknown-job] job `a` has an undefined need: `elsewhere` (an include that could not be read may define it)
-    2:1 warning: [no-script] job `b` has no `script`, `run` or `trigger` (an include that could not be read may define it)
+    1:37 warning: [unknown-job] `elsewhere`, a need of `a`, is in no file that could be read (an include that could not be read may define it; it is left out here)
     3:12 warning: [unknown-stage] stage `scan` of job `c` does not exist (an include that could not be read may define it; it is taken for the last one)
     ");
 }

@@ -133,8 +133,8 @@ regex: {script: x, only: [/ma(in/]}
 
 #[test]
 fn of_a_last_rule_that_always_matches() {
-    assert_snapshot!(mistakes("a: {script: x, rules: [{if: $A}, {when: always}]}"), @r"
-    1:34 warning: [two-pipelines] job `a` may start two pipelines for one push: its last rule always matches and there is no `workflow:rules`
+    assert_snapshot!(mistakes("a: &a {script: x, rules: [{if: $A}, {when: always}]}\nb: *a\nc: *a\nd: *a"), @r"
+    1:37 warning: [two-pipelines] a push to a branch with a merge request may start two pipelines with `a`, `b` and 2 more: the last rule always matches and there is no `workflow:rules` (choose with `workflow:rules` between pipelines of branches and of merge requests)
     ");
 }
 
