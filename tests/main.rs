@@ -1,7 +1,6 @@
 //! All tests that see podline from outside, in one binary.
 
 mod architecture;
-mod corpus;
 mod kind;
 mod lint;
 mod plan;

@@ -21,8 +21,6 @@ pub use state::Scheduler;
 pub use status::Status;
 
 #[cfg(test)]
-mod conformance;
-#[cfg(test)]
 mod invariants;
 #[cfg(test)]
 mod tests;

@@ -89,61 +89,6 @@ fn a_raw_value_is_neither_expanded_nor_sent_expanded() {
     assert_eq!(expand_all(&list, Options::FOR_RUNNER).expect("no cycle"), ["a", "$A", "$R"]);
 }
 
-#[test]
-#[expect(clippy::print_stderr, reason = "a test that was skipped must say so")]
-fn gitlabs_own_cases_hold() {
-    let Some(folder) = std::env::var_os("PODLINE_CONFORMANCE") else {
-        eprintln!("skipped: PODLINE_CONFORMANCE does not name the folder of conformance data");
-        return;
-    };
-    let path = std::path::Path::new(&folder).join("expand-variables.tsv");
-    let table = std::fs::read_to_string(path).expect("the table can be read");
-    let mut rows = 0;
-    for row in table.lines().skip(1).filter(|row| !row.is_empty()) {
-        let cells: Vec<&str> = row.split('\t').collect();
-        let [function, value, variables, expected, outcome, options, ..] = cells[..] else {
-            panic!("a row has 8 cells: {row}");
-        };
-        let variables: serde_json::Value = serde_json::from_str(variables).expect("JSON");
-        let variables = read(&variables);
-        let flags: serde_json::Value = serde_json::from_str(options).expect("JSON");
-        let options = Options {
-            keep_unknown: function == "expand_existing",
-            file_references: flags["expand_file_refs"] != false,
-            refuse_masked: flags["fail_on_masked"] == true,
-            ..Options::EMPTY_UNKNOWN
-        };
-        let result = expand_with(value, options, |name| {
-            let found = variables.iter().find(|(key, ..)| key == name)?;
-            let (key, value, file, masked) = found;
-            Some(Definition { key, value, raw: false, file: *file, masked: *masked })
-        });
-        match outcome {
-            "ok" => assert_eq!(result.as_deref(), Ok(expected), "{row}"),
-            _ => assert!(result.expect_err(row).to_string().starts_with(expected), "{row}"),
-        }
-        rows += 1;
-    }
-    assert!(rows > 0, "the table has rows");
-    eprintln!("{rows} rows of expand-variables.tsv hold");
-}
-
-fn read(variables: &serde_json::Value) -> Vec<(String, String, bool, bool)> {
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    match variables {
-        serde_json::Value::Object(map) => {
-            map.iter().map(|(key, value)| (key.clone(), text(value), false, false)).collect()
-        }
-        serde_json::Value::Array(list) => list
-            .iter()
-            .map(|item| {
-                (text(&item["key"]), text(&item["value"]), item["file"] == true, item["masked"] == true)
-            })
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
 proptest! {
     #[test]
     fn no_text_makes_an_expander_panic(text in "[$%{}A-Ca-c_0-9é -]{0,24}", value in "[$%{}A-C]{0,8}") {

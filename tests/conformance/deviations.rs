@@ -1,0 +1,103 @@
+//! Where podline differs from the data on purpose. A line counts only where its case exists, and fails
+//! the test where the case holds after all.
+
+/// A case in which podline differs.
+pub(super) struct Deviation {
+    /// The test: a path in the folder of the data.
+    pub(super) test: &'static str,
+    /// The case, as the test names it.
+    pub(super) case: &'static str,
+    /// Why.
+    pub(super) reason: &'static str,
+}
+
+const fn deviation(test: &'static str, case: &'static str, reason: &'static str) -> Deviation {
+    Deviation { test, case, reason }
+}
+
+/// The schema is not what GitLab runs: where its code says otherwise, the code counts.
+pub(super) const DEVIATIONS: &[Deviation] = &[
+    deviation(
+        "schema/positive",
+        "include.yml: trigger:include accepts project and file properties",
+        "`script` and `trigger` exclude each other (`Entry::Processable`)",
+    ),
+    deviation(
+        "schema/positive",
+        "include.yml: trigger:include accepts optional ref property",
+        "`script` and `trigger` exclude each other (`Entry::Processable`)",
+    ),
+    deviation(
+        "schema/negative",
+        "artifacts.yml: browser_performance no paths",
+        "`Entry::Reports` takes an array of strings, and null, for every report",
+    ),
+    deviation(
+        "schema/negative",
+        "artifacts.yml: browser_performance list of string paths",
+        "`Entry::Reports` takes an array of strings, and null, for every report",
+    ),
+    deviation(
+        "schema/negative",
+        "artifacts.yml: browser_performance mixed list of string paths and globs",
+        "`Entry::Reports` takes an array of strings, and null, for every report",
+    ),
+    deviation(
+        "schema/negative",
+        "artifacts.yml: browser_performance string array",
+        "`Entry::Reports` takes an array of strings, and null, for every report",
+    ),
+    deviation(
+        "schema/negative",
+        "artifacts.yml: cyclonedx no paths",
+        "`Entry::Reports` takes an array of strings, and null, for every report",
+    ),
+    deviation(
+        "schema/negative",
+        "artifacts.yml: performance string path",
+        "`Entry::Reports` still has the old name",
+    ),
+    deviation(
+        "schema/negative",
+        "image.yml: empty_image",
+        "null is not set (`Entry::Unspecified`), so that a job can drop what it extends",
+    ),
+    deviation(
+        "schema/negative",
+        "services.yml: empty_services",
+        "null is not set (`Entry::Unspecified`), so that a job can drop what it extends",
+    ),
+    deviation(
+        "schema/negative",
+        "services.yml: empty_entrypoint",
+        "`Entry::Imageable` takes empty arrays; it is warned of",
+    ),
+    deviation(
+        "schema/negative",
+        "services.yml: empty_command",
+        "`Entry::Imageable` takes empty arrays; it is warned of",
+    ),
+    deviation("schema/negative", "rules.yml: rules-if-empty", "`Rules::Rule` takes null"),
+    deviation(
+        "schema/negative",
+        "rules.yml: rules:exists as string",
+        "`Rule::Exists::SimpleExists` takes one string",
+    ),
+];
+
+/// A configuration of the corpus that GitLab refuses, too.
+pub(super) struct Refused {
+    /// Its path in the corpus.
+    pub(super) case: &'static str,
+    /// The code of the mistake.
+    pub(super) code: &'static str,
+    /// What the message has to name.
+    pub(super) names: &'static str,
+}
+
+/// All of them.
+pub(super) const REFUSED: &[Refused] = &[Refused {
+    case: "projects/NVIDIA__nvidia-container-toolkit",
+    code: "unknown-extends",
+    names: ".test:toolkit",
+}];
