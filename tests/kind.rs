@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, process::Command};
 use crate::support::{Project, Seen, cluster};
 
 /// Runs a project in the shared cluster with JSON events; `None` where there is no cluster.
-fn run(project: &Project, arguments: &[&str]) -> Option<Run> {
+pub(crate) fn run(project: &Project, arguments: &[&str]) -> Option<Run> {
     if !cluster::is_up() {
         return None;
     }
@@ -19,19 +19,19 @@ fn run(project: &Project, arguments: &[&str]) -> Option<Run> {
 }
 
 /// What a run said.
-struct Run {
+pub(crate) struct Run {
     seen: Seen,
     events: Vec<serde_json::Value>,
 }
 
 impl Run {
-    fn code(&self, code: i32) -> &Self {
+    pub(crate) fn code(&self, code: i32) -> &Self {
         assert_eq!(self.seen.code, Some(code), "{}", self.seen);
         self
     }
 
     /// The last status of every job.
-    fn statuses(&self) -> BTreeMap<&str, &str> {
+    pub(crate) fn statuses(&self) -> BTreeMap<&str, &str> {
         let last = self.events.last().expect("a run has events");
         assert_eq!(last["event"], "pipeline_finished", "{}", self.seen);
         let jobs = last["jobs"].as_object().expect("jobs are an object");
@@ -45,13 +45,13 @@ impl Run {
     }
 
     /// The lines that a job printed.
-    fn output(&self, job: &str) -> Vec<&str> {
+    pub(crate) fn output(&self, job: &str) -> Vec<&str> {
         let lines = self.events.iter().filter(|one| one["event"] == "job_output" && one["job"] == job);
         lines.map(|one| one["line"].as_str().expect("a line is text")).collect()
     }
 
     /// How a job ended.
-    fn finished(&self, job: &str) -> &serde_json::Value {
+    pub(crate) fn finished(&self, job: &str) -> &serde_json::Value {
         &self.events[self.position("job_finished", job)]
     }
 }

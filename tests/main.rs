@@ -4,4 +4,5 @@ mod architecture;
 mod kind;
 mod lint;
 mod plan;
+mod real_projects;
 mod support;
