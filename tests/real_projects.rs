@@ -8,7 +8,7 @@ use std::{
     fs,
     path::Path,
     process::{Command, Stdio},
-    sync::OnceLock,
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 use crate::{
@@ -44,12 +44,16 @@ CARGO_PROFILE_DEV_DEBUG = "0"
 CARGO_INCREMENTAL = "0"
 "#;
 
+/// The image is 1.5 GB: whoever comes second finds it in the node.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 const UNICODE_BOM: &str = r#"[images]
 "rust:latest" = "podline-test/rust"
 "#;
 
 #[test]
 fn the_matrix_of_hex_runs_with_its_needs_and_caches() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(crates) = crates() else { return };
     let Some(run) = run(&project(crates.path(), "hex", HEX), &[]) else { return };
     let toolchains = ["stable", "stable-musl", "beta", "beta-musl", "nightly", "nightly-musl"];
@@ -78,6 +82,7 @@ fn the_matrix_of_hex_runs_with_its_needs_and_caches() {
 
 #[test]
 fn unicode_bom_runs_to_its_end_and_finds_its_caches_the_second_time() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(crates) = crates() else { return };
     let project = project(crates.path(), "unicode-bom", UNICODE_BOM);
     let expected = BTreeMap::from([("tests", "success"), ("pages", "success")]);
