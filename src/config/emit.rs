@@ -5,7 +5,7 @@
 
 use super::{
     node::{Kind, Mapping, Node, Scalar, Value},
-    source::Spanned,
+    source::{Span, Spanned},
     yaml::scan,
 };
 
@@ -14,13 +14,55 @@ const MAX_SIMPLE_KEY: usize = 900;
 
 /// Writes a mapping as YAML. The same mapping gives the same bytes.
 pub fn emit(mapping: &Mapping) -> String {
-    let mut out = String::new();
+    written(mapping).text
+}
+
+/// The lines of [`emit`], each with the place that its value comes from: of a value that has a block of its
+/// own, the place of its key. Further lines of one text have none.
+pub fn emit_with_places(mapping: &Mapping) -> Vec<(String, Option<Span>)> {
+    let out = written(mapping);
+    let mut places = out.places.into_iter().peekable();
+    let mut end = 0;
+    let line = |line: &str| {
+        end += line.len();
+        let mut last = None;
+        while let Some((_, span)) = places.next_if(|(at, _)| *at < end) {
+            last = Some(span);
+        }
+        (line.trim_end_matches('\n').to_owned(), last)
+    };
+    out.text.split_inclusive('\n').map(line).collect()
+}
+
+fn written(mapping: &Mapping) -> Out {
+    let mut out = Out::default();
     if mapping.is_empty() {
         out.push_str("{}\n");
     } else {
         write_mapping(&mut out, mapping, 0, Start::Line);
     }
     out
+}
+
+/// The text, and at which of its bytes the value of which place begins, in order.
+#[derive(Default)]
+struct Out {
+    text: String,
+    places: Vec<(usize, Span)>,
+}
+
+impl Out {
+    fn push_str(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    fn push(&mut self, character: char) {
+        self.text.push(character);
+    }
+
+    fn place(&mut self, span: Span) {
+        self.places.push((self.text.len(), span));
+    }
 }
 
 /// Where the first line of a block begins.
@@ -32,11 +74,12 @@ enum Start {
     Item,
 }
 
-fn write_mapping(out: &mut String, mapping: &Mapping, indent: usize, start: Start) {
+fn write_mapping(out: &mut Out, mapping: &Mapping, indent: usize, start: Start) {
     for (position, (key, entry)) in mapping.iter().enumerate() {
         if position > 0 || start == Start::Line {
             push_indent(out, indent);
         }
+        out.place(entry.key);
         let key = key_text(key);
         if key.len() > MAX_SIMPLE_KEY {
             out.push_str("? ");
@@ -61,11 +104,12 @@ fn write_mapping(out: &mut String, mapping: &Mapping, indent: usize, start: Star
     }
 }
 
-fn write_sequence(out: &mut String, items: &[Node], indent: usize, start: Start) {
+fn write_sequence(out: &mut Out, items: &[Node], indent: usize, start: Start) {
     for (position, item) in items.iter().enumerate() {
         if position > 0 || start == Start::Line {
             push_indent(out, indent);
         }
+        out.place(item.span);
         out.push('-');
         match &item.kind {
             Kind::Mapping(inner) if !inner.is_empty() => {
@@ -82,7 +126,8 @@ fn write_sequence(out: &mut String, items: &[Node], indent: usize, start: Start)
 }
 
 /// Writes what has no block of its own, and the end of the line.
-fn write_leaf(out: &mut String, node: &Node, indent: usize) {
+fn write_leaf(out: &mut Out, node: &Node, indent: usize) {
+    out.place(node.span);
     out.push(' ');
     match &node.kind {
         Kind::Scalar(scalar) => write_scalar(out, scalar, indent),
@@ -93,7 +138,7 @@ fn write_leaf(out: &mut String, node: &Node, indent: usize) {
     out.push('\n');
 }
 
-fn write_scalar(out: &mut String, scalar: &Scalar, indent: usize) {
+fn write_scalar(out: &mut Out, scalar: &Scalar, indent: usize) {
     match &scalar.value {
         Value::String if is_literal(&scalar.text) => write_literal(out, &scalar.text, indent),
         Value::String => out.push_str(&string(&scalar.text)),
@@ -159,7 +204,7 @@ fn is_literal(text: &str) -> bool {
         && text.chars().all(|character| character == '\n' || character == '\t' || is_printable(character))
 }
 
-fn write_literal(out: &mut String, text: &str, indent: usize) {
+fn write_literal(out: &mut Out, text: &str, indent: usize) {
     out.push('|');
     if !text.ends_with('\n') {
         out.push('-');
@@ -203,8 +248,8 @@ fn is_printable(character: char) -> bool {
         && !matches!(character, '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
-fn push_indent(out: &mut String, indent: usize) {
-    out.extend(std::iter::repeat_n(' ', indent));
+fn push_indent(out: &mut Out, indent: usize) {
+    out.text.extend(std::iter::repeat_n(' ', indent));
 }
 
 #[cfg(test)]

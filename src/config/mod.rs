@@ -9,6 +9,7 @@
 //! mistake is a [`Diagnostic`]: all of them are collected, none stops the reading.
 
 pub mod diagnostic;
+mod effective;
 pub mod emit;
 pub mod expand;
 pub mod expression;
@@ -30,7 +31,8 @@ pub mod yaml;
 mod fixture;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
-pub use emit::emit;
+pub use effective::effective;
+pub use emit::{emit, emit_with_places};
 pub use keyword::Config;
 pub use node::Node;
 pub use source::{Loader, SourceId, Sources, Span, Spanned};

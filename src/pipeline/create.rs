@@ -310,7 +310,10 @@ impl<'c, 'r> Creation<'c, 'r> {
 
 /// `needs` of the matched rule, or the job's. An empty list in a rule does not free a job from the order
 /// of stages that had no `needs` itself (`Rules::Result#build_attributes`).
-fn needs_of<'c>(job: &'c keyword::Job, rule: Option<&'c Rule>) -> Option<&'c [keyword::job::Need]> {
+pub(super) fn needs_of<'c>(
+    job: &'c keyword::Job,
+    rule: Option<&'c Rule>,
+) -> Option<&'c [keyword::job::Need]> {
     match rule.and_then(|rule| rule.needs.as_deref()) {
         Some([]) if job.needs.is_none() => None,
         Some(needs) => Some(needs),

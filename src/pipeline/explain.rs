@@ -1,96 +1,103 @@
-//! The value of each condition, for `podline explain`.
+//! Why a job is in a pipeline or is not, with the value of each condition, for `podline explain`.
+
+mod clause;
+mod need;
+mod variable;
+
+pub use clause::{Clause, ExplainedRule};
+pub use need::{ExplainedNeed, NeedState};
+pub use variable::{ExplainedVariable, of_workflow};
 
 use super::{
-    Repository,
+    Pipeline, Repository,
     context::Context,
-    create::Creation,
-    matrix, predefined,
-    rules::{self, Conditions},
+    create::{Creation, needs_of},
+    matrix::{self, Instance},
+    predefined,
+    rules::Conditions,
     variables::{self, Scope},
     workflow,
 };
 use crate::config::{
     Config,
-    expression::{Expression, Name, Trace, Value},
-    keyword::{Rule, When},
+    keyword::{Job, When},
 };
 
-/// What became of one rule.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ExplainedRule {
-    /// The rule in a few words: `rule 2: if $CI_COMMIT_BRANCH == "main"`.
-    pub rule: String,
-    /// `if`, with the value of each operand.
-    pub condition: Option<Trace>,
-    /// Whether `changes` holds.
-    pub changes: Option<bool>,
-    /// Whether `exists` holds.
-    pub exists: Option<bool>,
-    /// Whether all of them hold.
-    pub matches: bool,
-    /// Whether an earlier rule has matched, so that this one does not count.
-    pub is_too_late: bool,
+/// Why a job is in a pipeline or is not.
+#[derive(Debug, Clone)]
+pub struct Explanation<'c> {
+    /// The job as the configuration says it.
+    pub job: &'c Job,
+    /// The instance that is explained: the job's key where it has no `parallel`.
+    pub name: String,
+    /// The other instances of the job.
+    pub others: Vec<String>,
+    /// Its rules, or what `only` and `except` ask.
+    pub rules: Vec<ExplainedRule>,
+    /// What it needs; `None` means all jobs of earlier stages.
+    pub needs: Option<Vec<ExplainedNeed>>,
+    /// Its variables in the order of their names, as far as rules see them where it is left out.
+    pub variables: Vec<ExplainedVariable>,
 }
 
-/// The rules of a job, named by its key or as an instance; `None` where there is no such job, or it has
-/// no rules.
-pub fn explain_rules(
-    config: &Config,
+/// Explains a job, named by its key (its first instance is then explained) or as an instance; `None` where
+/// there is no such job, or `workflow` leaves no pipeline for it to be in.
+pub fn explain<'c>(
+    config: &'c Config,
     context: &Context,
     repository: &dyn Repository,
+    pipeline: &Pipeline,
     name: &str,
-) -> Option<Vec<ExplainedRule>> {
-    let find = |job| {
-        let instances = matrix::instances(job);
-        let is_key = job.name.value == name;
-        let instance = instances.into_iter().find(|instance| is_key || instance.name == name)?;
-        Some((job, instance))
-    };
-    let (job, instance) = config.jobs.iter().find_map(find)?;
-    let rules = job.rules.as_ref()?;
+) -> Option<Explanation<'c>> {
+    let (job, instance, others) = find(config, name)?;
     let conditions = Conditions::new(repository, &context.project.path);
     let workflow = workflow::decide(config, context, &conditions).ok()?;
     let creation = Creation::new(config, context, &conditions, &workflow);
     let is_manual = job.when.as_deref() == Some(&When::Manual);
-    let (list, _) = creation.variables(job, &instance, None, is_manual);
-    Some(explained(rules, &conditions, &Scope::new(&list)))
+    let (before, _) = creation.variables(job, &instance, None, is_manual);
+    let scope = Scope::new(&before);
+    let rules = match &job.rules {
+        Some(rules) => clause::of_rules(rules, &conditions, &scope),
+        None => clause::of_policy(job, config.workflow.rules.is_some(), context, &conditions, &scope),
+    };
+    let present = pipeline.find(&instance.name).map(|id| pipeline.job(id));
+    let matched = job.rules.as_ref().and_then(|list| {
+        let at = rules.iter().position(|rule| rule.decides)?;
+        list.get(at)
+    });
+    let variables = variable::explained(
+        present.map_or(&before, |job| &job.variables),
+        &variable::Blocks {
+            global: &workflow.global,
+            job: &job.variables,
+            rule: matched.map(|rule| &rule.variables),
+        },
+    );
+    let needs =
+        needs_of(job, matched).map(|written| need::explained(config, pipeline, job, &instance, written));
+    Some(Explanation { job, name: instance.name, others, rules, needs, variables })
 }
 
-/// The rules of `workflow`; `None` where it has none.
+/// The job, the instance that is meant, and the names of the others.
+fn find<'c>(config: &'c Config, name: &str) -> Option<(&'c Job, Instance, Vec<String>)> {
+    config.jobs.iter().find_map(|job| {
+        let mut instances = matrix::instances(job);
+        let is_key = job.name.value == name;
+        let at = instances.iter().position(|instance| is_key || instance.name == name)?;
+        let instance = instances.remove(at);
+        Some((job, instance, instances.into_iter().map(|instance| instance.name).collect()))
+    })
+}
+
+/// The rules of `workflow`; empty where it has none.
 pub fn explain_workflow(
     config: &Config,
     context: &Context,
     repository: &dyn Repository,
-) -> Option<Vec<ExplainedRule>> {
-    let rules = config.workflow.rules.as_ref()?;
+) -> Vec<ExplainedRule> {
+    let Some(rules) = &config.workflow.rules else { return Vec::new() };
     let conditions = Conditions::new(repository, &context.project.path);
     let predefined = predefined::of_pipeline(context, None);
     let list = variables::of_workflow(context, &predefined, &config.variables);
-    Some(explained(rules, &conditions, &Scope::new(&list)))
-}
-
-fn explained(rules: &[Rule], conditions: &Conditions<'_>, scope: &Scope<'_>) -> Vec<ExplainedRule> {
-    let mut has_matched = false;
-    let mut list = Vec::new();
-    for (index, rule) in rules.iter().enumerate() {
-        let matches = conditions.rule_matches(rule, scope);
-        list.push(ExplainedRule {
-            rule: rules::describe(index, rule),
-            condition: rule.condition.as_ref().and_then(|condition| traced(condition, scope)),
-            changes: rule.changes.as_ref().map(|changes| conditions.has_changes(changes, scope)),
-            exists: rule.exists.as_ref().map(|exists| conditions.has_files(exists, scope)),
-            matches,
-            is_too_late: has_matched,
-        });
-        has_matched |= matches;
-    }
-    list
-}
-
-fn traced(condition: &str, scope: &Scope<'_>) -> Option<Trace> {
-    let expression = Expression::parse(condition).ok()?;
-    Some(expression.explain(|name| match name {
-        Name::Variable(name) => scope.get(name).map(Value::from),
-        Name::Input(_) => None,
-    }))
+    clause::of_rules(rules, &conditions, &Scope::new(&list))
 }

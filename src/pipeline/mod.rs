@@ -6,7 +6,7 @@
 
 pub mod context;
 mod create;
-mod explain;
+pub mod explain;
 pub mod job;
 mod matrix;
 mod needs;
@@ -21,10 +21,11 @@ mod workflow;
 
 pub use context::{Context, Event, Repository};
 pub use create::create;
-pub use explain::{ExplainedRule, explain_rules, explain_workflow};
+pub use explain::{Explanation, explain, explain_workflow};
 pub use job::{Job, JobId};
 pub use plan::Plan;
 pub use predefined::before_pipeline;
+pub use rules::Found;
 
 use crate::config::Spanned;
 pub use crate::config::keyword::{

@@ -91,7 +91,7 @@ impl<'c> Names<'c> {
     }
 
     /// The names that one need stands for: a whole parallel job means all of its instances.
-    fn names_of(
+    pub(super) fn names_of(
         &mut self,
         job: &Job,
         instance: &Instance,

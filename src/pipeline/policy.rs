@@ -12,7 +12,7 @@ use crate::config::{
 };
 
 /// What decides where neither `rules` nor `only:refs` are written.
-const DEFAULT_REFS: [&str; 2] = ["branches", "tags"];
+pub(super) const DEFAULT_REFS: [&str; 2] = ["branches", "tags"];
 
 /// Why a job is in, or why it is not.
 pub(super) type Decision = Result<String, String>;
@@ -58,7 +58,7 @@ impl Asked<'_, '_> {
             return Err("only: variables".to_owned());
         }
         if let Some(changes) = &only.changes
-            && !self.conditions.has_plain_changes(changes)
+            && !self.conditions.find_plain_change(changes).holds()
         {
             return Err("only: changes".to_owned());
         }
@@ -77,7 +77,7 @@ impl Asked<'_, '_> {
         if except.variables.as_ref().is_some_and(|variables| self.any_variable(variables)) {
             return Err("except: variables".to_owned());
         }
-        if except.changes.as_ref().is_some_and(|paths| self.conditions.has_plain_changes(paths)) {
+        if except.changes.as_ref().is_some_and(|paths| self.conditions.find_plain_change(paths).holds()) {
             return Err("except: changes".to_owned());
         }
         Ok(())
@@ -90,7 +90,7 @@ impl Asked<'_, '_> {
 
 /// Whether a name, keyword or `/regex/`, each optionally `@group/project`, fits the pipeline
 /// (`Policy::Refs#satisfied_by?`).
-fn matches_ref(name: &str, context: &Context) -> bool {
+pub(super) fn matches_ref(name: &str, context: &Context) -> bool {
     let (pattern, project) = match name.split_once('@') {
         Some((pattern, project)) => (pattern, Some(project)),
         None => (name, None),

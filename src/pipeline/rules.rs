@@ -24,6 +24,32 @@ const MAX_COMPARISONS: usize = 50_000;
 /// Paths that differ; `None` where GitLab has nothing to compare.
 type Changed = Option<Rc<Vec<String>>>;
 
+/// What became of looking for paths.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Found {
+    /// No path matches.
+    Nothing,
+    /// GitLab has nothing to compare with, so that the clause holds.
+    NothingToCompare,
+    /// There are so many paths and patterns that the clause holds.
+    TooMany,
+    /// The first path that matches, and what it matches.
+    Path {
+        /// The pattern, expanded.
+        pattern: String,
+        /// The path.
+        path: String,
+    },
+}
+
+impl Found {
+    /// Whether the clause holds.
+    pub fn holds(&self) -> bool {
+        !matches!(self, Self::Nothing)
+    }
+}
+
 /// Evaluates conditions, and remembers what many jobs ask alike.
 pub(super) struct Conditions<'r> {
     repository: &'r dyn Repository,
@@ -52,8 +78,8 @@ impl<'r> Conditions<'r> {
     /// Whether all clauses of a rule hold; one without any always matches.
     pub(super) fn rule_matches(&self, rule: &Rule, scope: &Scope<'_>) -> bool {
         rule.condition.as_ref().is_none_or(|condition| self.holds(condition, scope))
-            && rule.changes.as_ref().is_none_or(|changes| self.has_changes(changes, scope))
-            && rule.exists.as_ref().is_none_or(|exists| self.has_files(exists, scope))
+            && rule.changes.as_ref().is_none_or(|changes| self.find_change(changes, scope).holds())
+            && rule.exists.as_ref().is_none_or(|exists| self.find_file(exists, scope).holds())
     }
 
     /// Whether an expression holds; one that cannot be read does not.
@@ -67,57 +93,77 @@ impl<'r> Conditions<'r> {
         expression.is_some_and(|expression| expression.holds(|name| scope.get(name)))
     }
 
-    pub(super) fn has_changes(&self, changes: &Changes, scope: &Scope<'_>) -> bool {
+    pub(super) fn find_change(&self, changes: &Changes, scope: &Scope<'_>) -> Found {
         let base = changes.compare_to.as_ref().map(|base| scope.expand_existing(base));
         let expand = |path: &Spanned<String>| scope.expand_existing(path);
-        self.any_changed(base, changes.paths.iter().map(expand))
+        self.changed(base, changes.paths.iter().map(expand))
     }
 
-    /// Whether `only:changes` or `except:changes` holds: variables in its patterns are not expanded.
-    pub(super) fn has_plain_changes(&self, paths: &[Spanned<String>]) -> bool {
-        self.any_changed(None, paths.iter().map(|path| path.value.clone()))
+    /// What `only:changes` or `except:changes` finds: variables in its patterns are not expanded.
+    pub(super) fn find_plain_change(&self, paths: &[Spanned<String>]) -> Found {
+        self.changed(None, paths.iter().map(|path| path.value.clone()))
     }
 
-    /// Whether a changed path matches; true where GitLab has nothing to compare.
-    fn any_changed(&self, base: Option<String>, patterns: impl Iterator<Item = String>) -> bool {
+    /// A changed path that matches.
+    fn changed(&self, base: Option<String>, patterns: impl Iterator<Item = String>) -> Found {
         let known = self.changed.borrow().get(&base).cloned();
         let changed = known.unwrap_or_else(|| {
             let paths = self.repository.changed_paths(base.as_deref()).map(Rc::new);
             self.changed.borrow_mut().insert(base.clone(), paths.clone());
             paths
         });
-        let Some(changed) = changed else { return true };
-        let globs: Vec<Glob> = patterns.map(|pattern| Glob::ruby(&pattern)).collect();
+        let Some(changed) = changed else { return Found::NothingToCompare };
+        let globs: Vec<(String, Glob)> = patterns
+            .map(|pattern| {
+                let glob = Glob::ruby(&pattern);
+                (pattern, glob)
+            })
+            .collect();
         if changed.len() * globs.len() > MAX_COMPARISONS {
-            return true;
+            return Found::TooMany;
         }
-        changed.iter().any(|path| globs.iter().any(|glob| glob.matches(path)))
+        let matching = |path: &String| {
+            let (pattern, _) = globs.iter().find(|(_, glob)| glob.matches(path))?;
+            Some(Found::Path { pattern: pattern.clone(), path: path.clone() })
+        };
+        changed.iter().find_map(matching).unwrap_or(Found::Nothing)
     }
 
-    pub(super) fn has_files(&self, exists: &Exists, scope: &Scope<'_>) -> bool {
+    pub(super) fn find_file(&self, exists: &Exists, scope: &Scope<'_>) -> Found {
         // What another project holds is not known here.
         let elsewhere = |project: &Spanned<String>| scope.expand_once(project) != self.project;
         if exists.project.as_ref().is_some_and(elsewhere) {
-            return false;
+            return Found::Nothing;
         }
         let patterns: Vec<String> = exists.paths.iter().map(|path| scope.expand_once(path)).collect();
         let is_top_level = |pattern: &String| !pattern.contains('/') && !pattern.contains("**");
         let top_level_only = patterns.iter().all(is_top_level);
+        let tree = self.repository.tree();
         let mut comparisons = 0;
-        patterns.iter().any(|pattern| match shape(pattern) {
-            Shape::Nothing => false,
-            Shape::Folder => self.repository.tree().iter().any(|path| path.starts_with(pattern)),
-            Shape::File => self.files().contains(pattern.as_str()),
-            Shape::Suffix(suffix) => self.repository.tree().iter().any(|path| path.ends_with(suffix)),
-            Shape::Glob => {
-                let glob = Glob::ruby(pattern);
-                let looked_at = |path: &&String| !(top_level_only && path.contains('/'));
-                self.repository.tree().iter().filter(looked_at).any(|path| {
-                    comparisons += 1;
-                    comparisons > MAX_COMPARISONS || glob.matches(path)
-                })
+        for pattern in &patterns {
+            let path = match shape(pattern) {
+                Shape::Nothing => None,
+                Shape::Folder => tree.iter().find(|path| path.starts_with(pattern)),
+                Shape::File => self.files().contains(pattern.as_str()).then_some(pattern),
+                Shape::Suffix(suffix) => tree.iter().find(|path| path.ends_with(suffix)),
+                Shape::Glob => {
+                    let glob = Glob::ruby(pattern);
+                    let mut looked_at = tree.iter().filter(|path| !(top_level_only && path.contains('/')));
+                    let matching = looked_at.find(|path| {
+                        comparisons += 1;
+                        comparisons > MAX_COMPARISONS || glob.matches(path)
+                    });
+                    if comparisons > MAX_COMPARISONS {
+                        return Found::TooMany;
+                    }
+                    matching
+                }
+            };
+            if let Some(path) = path {
+                return Found::Path { pattern: pattern.clone(), path: path.clone() };
             }
-        })
+        }
+        Found::Nothing
     }
 
     fn files(&self) -> &HashSet<&'r str> {

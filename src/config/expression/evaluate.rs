@@ -26,6 +26,56 @@ pub struct Step {
     pub operation: bool,
 }
 
+impl Trace {
+    /// The expression with values in the place of its variables and inputs, on one line; what was not
+    /// looked at keeps its name. `text` is what the expression was read from.
+    pub fn filled(&self, text: &str) -> String {
+        let (mut filled, mut at) = (String::new(), 0);
+        for step in self.steps.iter().filter(|step| !step.operation) {
+            filled.push_str(&on_one_line(&text[at..step.range.start]));
+            // The parentheses around a single operand are part of its text.
+            let open = step.text.len() - step.text.trim_start_matches(['(', ' ']).len();
+            let close = step.text.trim_end_matches([')', ' ']).len();
+            match &step.value {
+                Some(value) => {
+                    filled.push_str(&step.text[..open]);
+                    filled.push_str(&value.to_string());
+                    filled.push_str(&step.text[close..]);
+                }
+                None => filled.push_str(&step.text),
+            }
+            at = step.range.end;
+        }
+        filled.push_str(&on_one_line(&text[at..]));
+        filled.trim().to_owned()
+    }
+
+    /// The steps as a tree, each operation before its operands, with the depth of each.
+    pub fn tree(&self) -> Vec<(usize, &Step)> {
+        let mut steps: Vec<&Step> = self.steps.iter().collect();
+        steps.sort_by_key(|step| (step.range.start, std::cmp::Reverse(step.range.end)));
+        let holds = |outer: &Step, inner: &Step| {
+            outer.range != inner.range
+                && outer.range.start <= inner.range.start
+                && inner.range.end <= outer.range.end
+        };
+        let depth = |step: &Step| self.steps.iter().filter(|outer| holds(outer, step)).count();
+        steps.into_iter().map(|step| (depth(step), step)).collect()
+    }
+}
+
+/// A text between operands with single blanks.
+fn on_one_line(text: &str) -> String {
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.starts_with(char::is_whitespace) {
+        line.insert(0, ' ');
+    }
+    if text.ends_with(char::is_whitespace) && line != " " {
+        line.push(' ');
+    }
+    line
+}
+
 type Lookup<'l> = dyn Fn(Name<'_>) -> Option<Value> + 'l;
 
 /// The value of a node; `seen` is told of each value on the way.

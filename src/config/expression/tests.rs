@@ -99,6 +99,13 @@ fn a_trace_tells_the_value_of_each_operand() {
         ]
     );
     assert_eq!(expression.variables(), ["A", "B", "C"]);
+    assert_eq!(trace.filled(expression.text()), "\"x\" == \"x\" && (\"b\" || $C)");
+    let tree: Vec<String> =
+        trace.tree().iter().map(|(depth, step)| format!("{depth} {}", step.text)).collect();
+    assert_eq!(
+        tree,
+        ["0 $A == \"x\" && ($B || $C)", "1 $A == \"x\"", "2 $A", "1 ($B || $C)", "2 $B", "2 $C"]
+    );
 }
 
 proptest! {

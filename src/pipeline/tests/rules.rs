@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     config::keyword::job::{AllowFailure, Parallel},
-    pipeline::{explain_rules, explain_workflow},
+    pipeline::{Found, explain, explain::Clause, explain_workflow},
 };
 
 /// Whether a job with these rules is in the pipeline.
@@ -226,14 +226,21 @@ fn each_rule_can_be_explained() {
     }]);
     config.workflow.rules = Some(vec![Rule::default()]);
     let (context, files) = (context(push("x")), Files::tree(&["a"]));
-    for name in ["a", "a 2/2"] {
-        let explained = explain_rules(&config, &context, &files, name).expect("it has rules");
+    let pipeline = create(&config, &context, &files, &mut Diagnostics::default());
+    for (name, others) in [("a", "a 2/2"), ("a 2/2", "a 1/2")] {
+        let explained = explain(&config, &context, &files, &pipeline, name).expect("it exists");
+        assert_eq!(explained.others, [others]);
         let found: Vec<_> =
-            explained.iter().map(|rule| (rule.exists, rule.matches, rule.is_too_late)).collect();
-        assert_eq!(found, [(None, false, false), (Some(true), true, false), (None, true, true)]);
-        let trace = explained[1].condition.as_ref().expect("a condition");
+            explained.rules.iter().map(|rule| (rule.matches, rule.decides, rule.is_too_late)).collect();
+        assert_eq!(found, [(false, false, false), (true, true, false), (true, false, true)]);
+        let [Clause::If { trace: Some(trace), .. }, Clause::Exists { found, .. }] =
+            &explained.rules[1].clauses[..]
+        else {
+            panic!("{:?}", explained.rules[1]);
+        };
         assert_eq!(trace.steps[0].value, Some("kind".into()));
+        assert_eq!(*found, Found::Path { pattern: "a".to_owned(), path: "a".to_owned() });
     }
-    assert_eq!(explain_rules(&config, &context, &files, "b"), None);
-    assert_eq!(explain_workflow(&config, &context, &files).expect("rules").len(), 1);
+    assert!(explain(&config, &context, &files, &pipeline, "b").is_none());
+    assert_eq!(explain_workflow(&config, &context, &files).len(), 1);
 }

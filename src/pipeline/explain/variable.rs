@@ -1,0 +1,80 @@
+//! A job's variables with what they overrode.
+
+use indexmap::IndexMap;
+
+use crate::{
+    config::{Config, Span, keyword::Variables},
+    pipeline::{
+        context::Context,
+        job::{Origin, Variable},
+        predefined,
+        variables::{self, Scope},
+    },
+};
+
+/// A variable that a job has.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExplainedVariable {
+    /// The one that wins.
+    pub variable: Variable,
+    /// Its value with references in it replaced.
+    pub value: String,
+    /// Where the file says it.
+    pub span: Option<Span>,
+    /// What it overrode, nearest first: the origin and the value.
+    pub overrode: Vec<(Origin, String)>,
+}
+
+/// The blocks of the file that variables come from.
+pub(super) struct Blocks<'b> {
+    pub(super) global: &'b Variables,
+    pub(super) job: &'b Variables,
+    pub(super) rule: Option<&'b Variables>,
+}
+
+impl Blocks<'_> {
+    fn span(&self, variable: &Variable) -> Option<Span> {
+        let block = match variable.origin {
+            Origin::Global => Some(self.global),
+            Origin::Job => Some(self.job),
+            Origin::Rule => self.rule,
+            _ => None,
+        };
+        block?.get(&variable.key).map(|variable| variable.span)
+    }
+}
+
+/// `list` is by precedence, lowest first.
+pub(super) fn explained(list: &[Variable], blocks: &Blocks<'_>) -> Vec<ExplainedVariable> {
+    let scope = Scope::new(list);
+    let mut by_key: IndexMap<&str, Vec<&Variable>> = IndexMap::new();
+    for variable in list {
+        by_key.entry(&variable.key).or_default().insert(0, variable);
+    }
+    by_key.sort_unstable_keys();
+    let explain = |(key, all): (&str, Vec<&Variable>)| {
+        let (winner, below) = all.split_first()?;
+        let below = below.iter().filter(|variable| variable.origin != winner.origin);
+        Some(ExplainedVariable {
+            variable: (*winner).clone(),
+            value: if winner.raw {
+                winner.value.clone()
+            } else {
+                scope.get_expanded(key).unwrap_or(&winner.value).to_owned()
+            },
+            span: blocks.span(winner),
+            overrode: below.map(|variable| (variable.origin, variable.value.clone())).collect(),
+        })
+    };
+    by_key.into_iter().filter_map(explain).collect()
+}
+
+/// The variables that expressions see where no job is meant, as written: those of the event, the top of the
+/// file, the project's settings and the command line.
+pub fn of_workflow(config: Option<&Config>, context: &Context) -> IndexMap<String, String> {
+    let predefined = predefined::of_pipeline(context, None);
+    let none = Variables::new();
+    let global = config.map_or(&none, |config| &config.variables);
+    let list = variables::of_workflow(context, &predefined, global);
+    list.into_iter().map(|variable| (variable.key, variable.value)).collect()
+}
