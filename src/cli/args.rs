@@ -45,6 +45,19 @@ Examples:
     Run(RunArguments),
     /// Show what would run, in which order, and why or why not.
     Plan(PlanArguments),
+    /// Explain a job: where each value comes from, why it is in the pipeline or not.
+    #[command(after_help = "\
+Examples:
+  podline explain test                    as a push of this branch
+  podline explain deploy --branch main    as a push of main
+  podline explain 'unit: [stable]'        one instance of a parallel job")]
+    Explain(ExplainArguments),
+    /// Print the stages and needs of the pipeline as a picture.
+    #[command(after_help = "\
+Examples:
+  podline graph > pipeline.mmd            for Markdown on GitLab: put it between ```mermaid and ```
+  podline graph --format svg > pipeline.svg")]
+    Graph(GraphArguments),
     /// Check the configuration; print every mistake with its place.
     Lint(LintArguments),
     /// Print the effective configuration as YAML.
@@ -58,8 +71,13 @@ Examples:
     },
     /// Evaluate a `rules:if` expression.
     #[command(after_help = "\
-Example:
-  podline eval '$CI_COMMIT_BRANCH =~ /^release/' --var CI_COMMIT_BRANCH=release-1")]
+Examples:
+  podline eval '$CI_COMMIT_BRANCH == \"main\"'                  with the values of this project
+  podline eval '$CI_COMMIT_BRANCH =~ /^release/' --branch release-1
+  podline eval '$A && $B' --var A=1 --exit-code && echo yes
+
+The first line of the output is `true` or `false`. In a folder with a `.gitlab-ci.yml`, the expression sees
+what `workflow:rules` would see; elsewhere only what `--var` names.")]
     Eval(EvalArguments),
     /// Keep a cluster between runs, list clusters, remove what is left of them.
     #[command(subcommand)]
@@ -243,14 +261,54 @@ pub struct PodArguments {
     pub runner: RunnerArguments,
 }
 
+/// `podline explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArguments {
+    /// The job: its key, or one instance of it.
+    pub job: String,
+    #[command(flatten)]
+    pub pipeline: PipelineArguments,
+    #[command(flatten)]
+    pub runner: RunnerArguments,
+    /// Text or JSON.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+}
+
+/// `podline graph`.
+#[derive(Debug, Args)]
+pub struct GraphArguments {
+    #[command(flatten)]
+    pub pipeline: PipelineArguments,
+    /// The language of the picture.
+    #[arg(long, value_name = "FORMAT", default_value = "mermaid")]
+    pub format: GraphFormat,
+}
+
+/// `podline graph --format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// Mermaid, which GitLab shows in Markdown.
+    Mermaid,
+    /// Graphviz.
+    Dot,
+    /// A picture for browsers.
+    Svg,
+}
+
 /// `podline eval`.
 #[derive(Debug, Args)]
 pub struct EvalArguments {
     /// The expression.
     pub expression: String,
-    /// A variable that it may use; may be given several times.
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = assignment)]
-    pub variables: Vec<(String, String)>,
+    #[command(flatten)]
+    pub pipeline: PipelineArguments,
+    /// Text or JSON.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+    /// Exit with 1 when the expression is false.
+    #[arg(long)]
+    pub exit_code: bool,
 }
 
 /// How a kind cluster is made.

@@ -5,6 +5,7 @@ pub mod builds;
 mod command;
 pub mod context;
 pub mod exit_code;
+mod explained;
 pub mod failed;
 mod kind;
 pub mod loader;

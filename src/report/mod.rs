@@ -12,9 +12,12 @@
 
 pub mod diagnostics;
 pub mod error;
+pub mod explain;
+pub mod expression;
 mod failure;
 pub mod follow;
 pub mod frame;
+pub mod graph;
 pub mod json;
 mod live;
 pub mod model;

@@ -1,38 +1,92 @@
 //! `podline eval`: the value of an expression, and of each part of it.
 
+use std::path::Path;
+
 use indexmap::IndexMap;
 
 use crate::{
-    cli::{ExitCode, Failed, args::EvalArguments},
-    config::expression::Expression,
-    report::{Printer, Problem, theme::Label},
+    cli::{
+        ExitCode, Failed,
+        args::{EvalArguments, Format, SourceKind},
+        explained,
+        planned::Planned,
+        project::{CONFIGURATION, Project},
+    },
+    config::expression::{Expression, Name, SyntaxError, Trace, Value},
+    pipeline,
+    report::{Printer, Problem, expression, theme::Label},
 };
 
-pub(super) fn eval(arguments: &EvalArguments, printer: &Printer) -> Result<ExitCode, Failed> {
+pub(super) fn eval(folder: &Path, arguments: &EvalArguments, printer: &Printer) -> Result<ExitCode, Failed> {
     let text = &arguments.expression;
-    let expression = Expression::parse(text).map_err(|error| {
-        let message =
-            format!("{}\n\n  {text}\n  {}^", error.message, " ".repeat(characters(text, error.range.start)));
-        let problem = Problem::new(message);
-        Failed::usage(match error.hint {
-            Some(help) => problem.help(help),
-            None => problem,
-        })
-    })?;
-    let variables: IndexMap<&str, &str> =
-        arguments.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let holds = expression.holds(|name| variables.get(name).copied());
-    let theme = printer.data_theme();
-    let label = if holds { Label::Success } else { Label::Failure };
-    printer.data(&format!("{}\n", theme.paint(label, holds.to_string())))?;
-    for name in expression.variables() {
-        let value = variables.get(name).map_or_else(|| "not set".to_owned(), |value| format!("{value:?}"));
-        printer.data(&format!("  ${name} is {value}\n"))?;
+    let expression = Expression::parse(text).map_err(|error| refused(text, error))?;
+    let variables = variables(folder, arguments)?;
+    let trace = expression.explain(|name| match name {
+        Name::Variable(name) => variables.get(name).map(|value| Value::from(value.as_str())),
+        Name::Input(name) => {
+            let inputs = &arguments.pipeline.inputs;
+            inputs.iter().rfind(|(key, _)| key == name).map(|(_, value)| Value::from(value.as_str()))
+        }
+    });
+    let holds = trace.value.is_present();
+    match arguments.format {
+        Format::Json => json(&trace, printer)?,
+        Format::Text => show(&trace, printer)?,
     }
-    Ok(ExitCode::Success)
+    // Where the user asks for it, 1 says false, as with `test`.
+    Ok(if arguments.exit_code && !holds { ExitCode::PipelineFailed } else { ExitCode::Success })
 }
 
-/// Characters before a byte.
-fn characters(text: &str, byte: usize) -> usize {
-    text.char_indices().take_while(|(at, _)| *at < byte).count()
+/// What the expression may use: in a project what its event gives, otherwise what the command line names.
+fn variables(folder: &Path, arguments: &EvalArguments) -> Result<IndexMap<String, String>, Failed> {
+    let file = arguments.pipeline.file.as_deref().unwrap_or(CONFIGURATION);
+    if !folder.join(file).is_file() {
+        return Ok(arguments.pipeline.variables.iter().cloned().collect());
+    }
+    let project = Project::open(folder)?;
+    let planned = Planned::new(&project, &arguments.pipeline, SourceKind::Worktree, 1)?;
+    Ok(pipeline::explain::of_workflow(planned.config.as_ref(), &planned.context))
+}
+
+/// An expression with the value of each part, for programs.
+#[derive(serde::Serialize)]
+struct Document<'t> {
+    holds: bool,
+    value: &'t Value,
+    parts: Vec<expression::Part>,
+}
+
+fn json(trace: &Trace, printer: &Printer) -> Result<(), Failed> {
+    let parts = explained::parts(trace);
+    let document = Document { holds: trace.value.is_present(), value: &trace.value, parts };
+    let text = serde_json::to_string_pretty(&document).expect("values are JSON");
+    Ok(printer.data(&format!("{text}\n"))?)
+}
+
+/// The truth stands alone on the first line, to be read by scripts.
+fn show(trace: &Trace, printer: &Printer) -> Result<(), Failed> {
+    let theme = printer.data_theme();
+    let holds = trace.value.is_present();
+    let label = if holds { Label::Success } else { Label::Failure };
+    let mut text = format!("{}\n", theme.paint(label, holds.to_string()));
+    for line in expression::tree(&explained::parts(trace), &theme, printer.columns().saturating_sub(2)) {
+        text.push_str(&format!("  {line}\n"));
+    }
+    Ok(printer.data(&text)?)
+}
+
+fn refused(text: &str, error: SyntaxError) -> Failed {
+    let (before, rest) = text.split_at(error.range.start.min(text.len()));
+    let line = before.rfind('\n').map_or(0, |at| at + 1);
+    let end = rest.find('\n').map_or(text.len(), |at| before.len() + at);
+    let blank = " ".repeat(before[line..].chars().count());
+    let marked = text
+        .get(error.range.clone())
+        .map_or(0, |part| part.lines().next().map_or(0, |it| it.chars().count()));
+    let carets = "^".repeat(marked.max(1));
+    let problem = Problem::new(format!("{}\n\n  {}\n  {blank}{carets}", error.message, &text[line..end]));
+    Failed::usage(match error.hint {
+        Some(help) => problem.help(help),
+        None => problem,
+    })
 }

@@ -4,6 +4,8 @@ mod cluster;
 mod completions;
 mod config;
 mod eval;
+mod explain;
+mod graph;
 mod lint;
 mod log;
 mod plan;
@@ -32,10 +34,12 @@ pub(super) fn run(
         Command::Cluster(command) => cluster::cluster(command, environment, printer),
         Command::Log { job } => log::log(folder, job, printer),
         Command::Plan(arguments) => plan::plan(folder, arguments, printer),
+        Command::Explain(arguments) => explain::explain(folder, arguments, printer),
+        Command::Graph(arguments) => graph::graph(folder, arguments, printer),
         Command::Lint(arguments) => lint::lint(folder, arguments, printer),
         Command::Config(arguments) => config::config(folder, arguments, printer),
         Command::Pod(arguments) => pod::pod(folder, arguments, printer),
-        Command::Eval(arguments) => eval::eval(arguments, printer),
+        Command::Eval(arguments) => eval::eval(folder, arguments, printer),
         Command::Completions { shell } => completions::completions(*shell, printer),
     }
 }

@@ -2,6 +2,8 @@
 
 pub mod plan;
 
+pub(super) use plan::{allow_failure, span, when};
+
 use crate::{
     pipeline::{Context, Event, Job, Pipeline},
     runner::{Capacity, build::DUMMY_VARIABLES, settings::Amount},

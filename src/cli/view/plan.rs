@@ -151,7 +151,7 @@ fn shortened(reason: &str) -> String {
     }
 }
 
-fn when(job: &Job) -> Option<String> {
+pub(in crate::cli) fn when(job: &Job) -> Option<String> {
     match job.when {
         When::OnSuccess | When::Never => None,
         When::OnFailure => Some("when something has failed".to_owned()),
@@ -161,7 +161,7 @@ fn when(job: &Job) -> Option<String> {
     }
 }
 
-fn span(duration: Duration) -> String {
+pub(in crate::cli) fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds}s"),
@@ -172,7 +172,7 @@ fn span(duration: Duration) -> String {
     }
 }
 
-fn allow_failure(job: &Job) -> Option<String> {
+pub(in crate::cli) fn allow_failure(job: &Job) -> Option<String> {
     match &job.allow_failure {
         // an optional manual job says what it is by being manual
         AllowFailure::Always(true) if job.when != When::Manual => Some("may fail".to_owned()),

@@ -1,0 +1,220 @@
+//! One job with the place each value comes from and why it is in the pipeline or not.
+
+mod rule;
+
+pub use rule::{Clause, Rule};
+
+use super::{
+    text,
+    theme::{Label, Look, Theme},
+};
+
+/// A job as it is explained; `cli` fills it.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct Explained {
+    /// Its name, of the instance that is explained.
+    pub name: String,
+    /// What the pipeline is for, for instance `push to main, 5f2c01ab`.
+    pub pipeline: String,
+    /// Whether it is in, and what that means.
+    pub standing: Standing,
+    /// The other instances of a parallel job.
+    pub others: Vec<String>,
+    /// Rules of `workflow`, where they decide.
+    pub workflow: Vec<Rule>,
+    /// Its rules, or what `only` and `except` ask.
+    pub rules: Vec<Rule>,
+    /// What there is to know of it as it would run: stage, image, limits.
+    pub facts: Vec<Fact>,
+    /// What it needs; absent where it waits for all earlier stages.
+    pub needs: Option<Vec<Need>>,
+    /// Its variables, without those that GitLab sets and nothing mentions.
+    pub variables: Vec<Variable>,
+    /// How many variables of GitLab's are not listed.
+    pub unlisted_variables: usize,
+    /// Its effective configuration, line by line.
+    pub yaml: Vec<Line>,
+}
+
+/// Whether a job is in the pipeline.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+#[serde(rename_all = "snake_case", tag = "standing", content = "reason")]
+pub enum Standing {
+    /// It is in.
+    #[default]
+    Present,
+    /// It is in, and podline does not start it by itself.
+    Held(String),
+    /// It is not in, with the reason.
+    LeftOut(String),
+    /// It cannot be built, with what is missing.
+    Unresolved(String),
+    /// It is a template for others, with what to know of that.
+    Hidden(String),
+}
+
+/// A fact and what it is about.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Fact {
+    /// What it is about: `image`.
+    pub name: &'static str,
+    /// The fact.
+    pub value: String,
+}
+
+/// One of `needs`.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Need {
+    /// The needed job.
+    pub name: String,
+    /// Whether it is there.
+    pub is_present: bool,
+    /// What it comes to: `in stage build`, `left out: no rule matched`.
+    pub state: String,
+    /// Where it was written.
+    pub place: Option<String>,
+}
+
+/// A variable.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// Its value, expanded; absent where it is masked.
+    pub value: Option<String>,
+    /// Where it comes from: `the job`, `the command line`.
+    pub origin: &'static str,
+    /// The place, where it is in a file.
+    pub place: Option<String>,
+    /// What it overrode, nearest first: the origin and the value.
+    pub overrode: Vec<(&'static str, String)>,
+}
+
+/// A line of YAML.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Line {
+    /// The line.
+    pub text: String,
+    /// The top-level key that it comes from, where that is not the job itself: `default`, `.base`.
+    pub from: Option<String>,
+    /// `file:line` that it comes from.
+    pub place: Option<String>,
+}
+
+/// The lines that explain a job.
+pub fn lines(explained: &Explained, theme: &Theme, width: usize) -> Vec<String> {
+    let mut lines = title(explained, theme, width);
+    lines.extend(section("workflow", rule::lines(&explained.workflow, theme, width), theme));
+    lines.extend(section("rules", rule::lines(&explained.rules, theme, width), theme));
+    lines.extend(section("as it would run", facts(explained, theme, width), theme));
+    lines.extend(section("needs", needs(explained, theme, width), theme));
+    lines.extend(section("variables", variables(explained, theme, width), theme));
+    lines.extend(section("effective configuration", yaml(explained, theme, width), theme));
+    lines
+}
+
+fn section(title: &str, content: Vec<String>, theme: &Theme) -> Vec<String> {
+    if content.is_empty() {
+        return content;
+    }
+    [String::new(), theme.paint(Label::Strong, title)].into_iter().chain(content).collect()
+}
+
+fn title(explained: &Explained, theme: &Theme, width: usize) -> Vec<String> {
+    let (look, says, reason) = match &explained.standing {
+        Standing::Present => (Look::Success, "is in the pipeline", None),
+        Standing::Held(reason) => (Look::Manual, "is in the pipeline, held", Some(reason)),
+        Standing::LeftOut(reason) => (Look::Skipped, "is left out of the pipeline", Some(reason)),
+        Standing::Unresolved(reason) => (Look::Failed, "cannot be resolved", Some(reason)),
+        Standing::Hidden(reason) => (Look::Skipped, "is hidden: it never runs itself", Some(reason)),
+    };
+    let name = theme.paint(Label::Strong, text::bare(&explained.name));
+    let mut lines = vec![text::cut(&format!("{} {name} {says}", theme.mark(look)), width, theme)];
+    if let Some(reason) = reason {
+        lines.extend(text::hang("  ", reason, width));
+    }
+    let of = theme.paint(Label::Muted, text::cut(&explained.pipeline, width.saturating_sub(2), theme));
+    lines.push(format!("  {of}"));
+    if !explained.others.is_empty() {
+        let others = explained.others.join(", ");
+        lines.extend(text::hang(&theme.paint(Label::Muted, "  other instances: "), &others, width));
+    }
+    lines
+}
+
+fn facts(explained: &Explained, theme: &Theme, width: usize) -> Vec<String> {
+    let column = explained.facts.iter().map(|fact| fact.name.len()).max().unwrap_or(0);
+    let fact = |fact: &Fact| {
+        let head = format!("  {}  ", theme.paint(Label::Muted, text::pad(fact.name, column)));
+        text::hang(&head, &text::bare(&fact.value), width)
+    };
+    explained.facts.iter().flat_map(fact).collect()
+}
+
+fn needs(explained: &Explained, theme: &Theme, width: usize) -> Vec<String> {
+    let Some(needs) = &explained.needs else { return Vec::new() };
+    if needs.is_empty() {
+        return vec!["  nothing: it starts at once".to_owned()];
+    }
+    let rows = needs.iter().map(|need| {
+        let look = if need.is_present { Look::Success } else { Look::Skipped };
+        let state = theme.paint(Label::Muted, format!("  {}", need.state));
+        (format!("  {} {}{state}", theme.mark(look), text::bare(&need.name)), need.place.clone())
+    });
+    beside(rows.map(|(left, place)| (left, place.unwrap_or_default())).collect(), theme, width)
+}
+
+fn variables(explained: &Explained, theme: &Theme, width: usize) -> Vec<String> {
+    let names = explained.variables.iter().map(|variable| variable.name.len());
+    let column = names.filter(|width_of| *width_of <= width / 3).max().unwrap_or(0);
+    let mut rows = Vec::new();
+    for variable in &explained.variables {
+        let value = match &variable.value {
+            Some(value) if value.is_empty() => theme.paint(Label::Muted, "(empty)"),
+            Some(value) => text::bare(&value.replace('\n', "\\n")),
+            None => theme.paint(Label::Muted, "(masked)"),
+        };
+        let place = variable.place.as_ref().map(|place| format!(" {place}")).unwrap_or_default();
+        rows.push((
+            format!("  {}  {value}", text::pad(&variable.name, column)),
+            format!("{}{place}", variable.origin),
+        ));
+        for (origin, value) in &variable.overrode {
+            let value = text::bare(&value.replace('\n', "\\n"));
+            let over = theme.paint(Label::Muted, format!("over {value}"));
+            rows.push((format!("  {}  {over}", text::pad("", column)), (*origin).to_owned()));
+        }
+    }
+    let mut lines = beside(rows, theme, width);
+    if explained.unlisted_variables > 0 {
+        let more = format!("and {} more that GitLab sets", explained.unlisted_variables);
+        lines.push(format!("  {}", theme.paint(Label::Muted, more)));
+    }
+    lines
+}
+
+fn yaml(explained: &Explained, theme: &Theme, width: usize) -> Vec<String> {
+    let row = |line: &Line| {
+        let place = line.place.clone().unwrap_or_default();
+        let place = match &line.from {
+            Some(from) => format!("{place} {from}"),
+            None => place,
+        };
+        (format!("  {}", text::bare(&line.text)), place)
+    };
+    beside(explained.yaml.iter().map(row).collect(), theme, width)
+}
+
+/// Rows with a muted column on the right, close to the longest row and cut to the width.
+fn beside(rows: Vec<(String, String)>, theme: &Theme, width: usize) -> Vec<String> {
+    let longest = |sides: &mut dyn Iterator<Item = usize>| sides.max().unwrap_or(0);
+    let right = longest(&mut rows.iter().map(|(_, right)| text::width(right))).min(width * 2 / 5);
+    let room = width.saturating_sub(if right == 0 { 0 } else { right + 2 });
+    let left = longest(&mut rows.iter().map(|(left, _)| text::width(left))).min(room);
+    let row = |(text, place): (String, String)| {
+        let text = text::pad(&text::cut(&text, left, theme), left);
+        let place = theme.paint(Label::Muted, text::cut_middle(&place, right, theme));
+        format!("{text}  {place}").trim_end().to_owned()
+    };
+    rows.into_iter().map(row).collect()
+}
