@@ -8,7 +8,7 @@ pub mod kind;
 pub mod kube;
 mod provision;
 
-pub use provision::{Namespace, Node, Place, Progress, Provisioner, Room, ServiceAccount, Step};
+pub use provision::{Namespace, Node, Owner, Place, Progress, Provisioner, Room, ServiceAccount, Step};
 
 #[cfg(test)]
 pub(crate) mod scripted;

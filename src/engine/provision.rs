@@ -40,6 +40,23 @@ pub struct ServiceAccount {
     pub name: String,
 }
 
+/// Whose pods they are: those with this label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The label that has the id of the run that made a pod.
+    pub label: &'static str,
+    /// The id of this run.
+    pub run: String,
+}
+
+impl Owner {
+    /// The label selector that takes exactly the pods of this run.
+    #[must_use]
+    pub fn selector(&self) -> String {
+        format!("{}={}", self.label, self.run)
+    }
+}
+
 /// A place where pods run.
 #[derive(Clone)]
 pub struct Place {

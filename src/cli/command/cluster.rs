@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::run::interrupt;
 use crate::{
     cli::{
         ExitCode, Failed,
@@ -19,6 +20,7 @@ use crate::{
         table::{Cell, Column, Table},
         theme::Look,
     },
+    runner::pod::labels,
 };
 
 pub(super) fn cluster(
@@ -44,8 +46,10 @@ async fn up(
     environment: &Environment,
     printer: &Printer,
 ) -> Result<(), Failed> {
+    let mut interrupts = interrupt::listen()?;
     let kind = connect(environment).await?;
     let name = full_name(name);
+    let is_there = kind.list().await?.iter().any(|known| known.name == name);
     let options = options(&kind, name.clone(), Lifetime::Kept, Vec::new(), arguments, None).await?;
     let warn = |step| {
         if let Step::Warning(message) = step {
@@ -56,13 +60,13 @@ async fn up(
     let spinner = Spinner::start(printer, format!("creating the cluster `{name}`"));
     let made = tokio::select! {
         made = kind.create(&options, &warn) => made.map(drop).map_err(Failed::from),
-        _ = tokio::signal::ctrl_c() => Err(Failed::told(ExitCode::Interrupted)),
+        _ = interrupts.recv(), if !is_there => {
+            // what was made half way would keep the name
+            kind.delete(&name).await?;
+            Err(Failed::told(ExitCode::Interrupted))
+        }
     };
     drop(spinner);
-    if made.is_err() {
-        // what was made half way would keep the name
-        kind.delete(&name).await?;
-    }
     made?;
     let mark = printer.theme().mark(Look::Success);
     let (short, took) = (short_name(&name), started.elapsed().as_secs_f64());
@@ -151,11 +155,17 @@ fn age(since: Option<Timestamp>) -> String {
 }
 
 async fn prune(environment: &Environment, printer: &Printer) -> Result<(), Failed> {
-    let removed = connect(environment).await?.prune().await?;
-    let text = match removed.as_slice() {
-        [] => "nothing is left over\n".to_owned(),
-        names => format!("removed {}\n", names.join(", ")),
-    };
-    printer.say(&text);
+    let kind = connect(environment).await?;
+    let clusters = kind.prune().await?;
+    let runs = kind.prune_pods(labels::RUN).await?;
+    if clusters.is_empty() && runs.is_empty() {
+        printer.say("nothing is left over\n");
+    }
+    if !clusters.is_empty() {
+        printer.say(&format!("removed {}\n", clusters.join(", ")));
+    }
+    if !runs.is_empty() {
+        printer.say(&format!("removed the pods of {}\n", runs.join(", ")));
+    }
     Ok(())
 }

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::Docker;
 use bollard::models::{ContainerSummary, Network, NetworkCreateRequest};
 use bollard::query_parameters::{InspectNetworkOptions, RemoveContainerOptionsBuilder};
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
 use super::config::Config;
@@ -61,10 +63,18 @@ pub struct Cluster {
     pub(super) _hold: Hold,
 }
 
+impl Cluster {
+    /// The folder of what podline knows of it.
+    pub(super) fn folder(&self) -> &Path {
+        self.kubeconfig.parent().unwrap_or(Path::new("."))
+    }
+}
+
 /// Makes a cluster; takes away what is there of it when that fails.
 pub(super) async fn create(
     connection: &Connection,
     state: &Path,
+    networking: &Arc<Mutex<()>>,
     options: &Options,
     progress: &Progress<'_>,
 ) -> Result<Cluster, Error> {
@@ -80,9 +90,13 @@ pub(super) async fn create(
     let cluster = Cluster {
         name: name.to_owned(),
         kubeconfig: folder.join("kubeconfig"),
-        _hold: Hold::shared(&folder)?,
+        _hold: Hold::shared(&folder).await?,
     };
-    let made = make(connection, &folder, &cluster, options, progress).await;
+    let made = async {
+        create_network(docker, &folder, options, Arc::clone(networking)).await?;
+        make(connection, &cluster, options, progress).await
+    };
+    let made = made.await;
     if let Err(error) = made {
         delete(docker, name, &folder).await?;
         return Err(error);
@@ -104,12 +118,10 @@ fn check_name(name: &str) -> Result<(), Error> {
 
 async fn make(
     connection: &Connection,
-    folder: &Path,
     cluster: &Cluster,
     options: &Options,
     progress: &Progress<'_>,
 ) -> Result<(), Error> {
-    create_network(&connection.docker, folder, options).await?;
     let creation = command::Create {
         name: &options.name,
         config: options.config.text(),
@@ -138,7 +150,15 @@ async fn make(
 
 /// Makes the cluster's network as kind would make it, but with labels, and without the IPv6 that its nodes
 /// have no use for.
-async fn create_network(docker: &Docker, folder: &Path, options: &Options) -> Result<(), Error> {
+///
+/// The request goes to its end even if nobody waits for it any more, since Docker does what was asked in any
+/// case; `networking` is locked until then.
+async fn create_network(
+    docker: &Docker,
+    folder: &Path,
+    options: &Options,
+    networking: Arc<Mutex<()>>,
+) -> Result<(), Error> {
     const MTU: &str = "com.docker.network.driver.mtu";
     let bridge = docker.inspect_network("bridge", None::<InspectNetworkOptions>).await.ok();
     let mtu = bridge.and_then(|bridge| bridge.options).and_then(|mut options| options.remove(MTU));
@@ -157,7 +177,16 @@ async fn create_network(docker: &Docker, folder: &Path, options: &Options) -> Re
         labels: Some(labels),
         ..NetworkCreateRequest::default()
     };
-    let created = docker.create_network(request).await;
+    let (docker, networking) = (docker.clone(), networking.lock_owned().await);
+    let created = tokio::spawn(async move {
+        let created = docker.create_network(request).await;
+        drop(networking);
+        created
+    });
+    let created = created.await.map_err(|error| Error::Failed {
+        doing: "creating the cluster's network".to_owned(),
+        cause: error.to_string(),
+    })?;
     created.map(drop).map_err(|error| docker::failed("creating the cluster's network", &error))
 }
 

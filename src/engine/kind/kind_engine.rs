@@ -2,34 +2,41 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, ListParams};
+use kube::api::ListParams;
 use kube::{Api, Client};
 use tokio::sync::Mutex;
 
 use super::cluster::{self, Cluster, Lifetime, Options};
 use super::images::{self, Imported};
-use super::node_image;
-use super::state::{self, Hold, Known, Use};
+use super::state::{self, Hold, Known, RunMark, Use};
+use super::{node_image, remains};
 use crate::engine::docker::Connection;
 use crate::engine::kube::client::{Identity, Target, connect};
 use crate::engine::kube::{KubePods, namespace, node};
-use crate::engine::{Error, Namespace, Place, Progress, Provisioner, Step};
+use crate::engine::{Error, Namespace, Owner, Place, Progress, Provisioner, Step};
+
+/// How long a cluster may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The clusters of podline on one Docker engine.
 #[derive(Debug, Clone)]
 pub struct Kind {
     connection: Connection,
     state: PathBuf,
+    /// Held while Docker makes a network.
+    networking: Arc<Mutex<()>>,
 }
 
 impl Kind {
     /// `state` is the folder, of one user and for all projects, that has a folder for each cluster.
     #[must_use]
     pub fn new(connection: Connection, state: PathBuf) -> Self {
-        Self { connection, state }
+        Self { connection, state, networking: Arc::default() }
     }
 
     /// Makes a cluster that takes pods. What was made is removed when that fails; when the future is
@@ -39,7 +46,7 @@ impl Kind {
     ///
     /// [`Error::Unusable`] without `kind` or with a name that is taken, [`Error::Failed`] with kind's words.
     pub async fn create(&self, options: &Options, progress: &Progress<'_>) -> Result<Cluster, Error> {
-        cluster::create(&self.connection, &self.state, options, progress).await
+        cluster::create(&self.connection, &self.state, &self.networking, options, progress).await
     }
 
     /// The newest node image that the local Docker has: one that need not be fetched before a cluster starts.
@@ -75,7 +82,7 @@ impl Kind {
                 kubeconfig.display()
             )));
         }
-        Ok(Cluster { name: name.to_owned(), kubeconfig, _hold: Hold::shared(&known.folder)? })
+        Ok(Cluster { name: name.to_owned(), kubeconfig, _hold: Hold::shared(&known.folder).await? })
     }
 
     /// All clusters of podline, and what is left of others, sorted by name.
@@ -93,12 +100,14 @@ impl Kind {
     ///
     /// What Docker answers.
     pub async fn delete(&self, name: &str) -> Result<(), Error> {
+        // a creation that was stopped may have asked for a network
+        let _asked = self.networking.lock().await;
         let known = self.list().await?.into_iter().find(|known| known.name == name);
         let folder = known.map_or_else(|| self.state.join(name), |known| known.folder);
         cluster::delete(&self.connection.docker, name, &folder).await
     }
 
-    /// Deletes what runs that were killed have left behind. Returns the names.
+    /// Deletes the clusters that runs that were killed have left behind. Returns the names.
     ///
     /// # Errors
     ///
@@ -117,6 +126,31 @@ impl Kind {
             removed.push(known.name);
         }
         Ok(removed)
+    }
+
+    /// Deletes the pods that runs that were killed have left in clusters that stay, by the label that has a
+    /// run's id. Returns the ids of the runs. A cluster that does not answer is passed over: its pods have a
+    /// deadline of their own.
+    ///
+    /// # Errors
+    ///
+    /// What Docker answers.
+    pub async fn prune_pods(&self, label: &str) -> Result<Vec<String>, Error> {
+        let mut runs = Vec::new();
+        for known in self.list().await? {
+            if known.used == Use::Abandoned || !known.running {
+                continue;
+            }
+            let kubeconfig = known.folder.join("kubeconfig");
+            let pruned = async {
+                let own = connect(Target { kubeconfig: &kubeconfig, context: None }, &Identity::Own).await?;
+                remains::prune(&own, &known.folder, label).await
+            };
+            if let Ok(Ok(pruned)) = tokio::time::timeout(PATIENCE, pruned).await {
+                runs.extend(pruned);
+            }
+        }
+        Ok(runs)
     }
 
     /// Takes images of the local Docker into the nodes of a cluster.
@@ -139,8 +173,17 @@ pub struct KindEngine {
     kind: Kind,
     options: Options,
     choice: Choice,
-    selector: String,
-    used: Mutex<Option<(Cluster, Api<Pod>)>>,
+    owner: Owner,
+    /// Whether a cluster is half made.
+    making: AtomicBool,
+    used: Mutex<Option<Used>>,
+}
+
+/// A cluster in use.
+struct Used {
+    cluster: Cluster,
+    pods: Api<Pod>,
+    mark: RunMark,
 }
 
 /// Whether a cluster is made or taken.
@@ -151,26 +194,43 @@ enum Choice {
 }
 
 impl KindEngine {
-    /// Pods in a cluster of their own. The label selector takes exactly the pods of this run.
+    /// Pods in a cluster of their own.
     #[must_use]
-    pub fn in_new(kind: Kind, options: Options, selector: String) -> Self {
-        Self { kind, options, choice: Choice::Make, selector, used: Mutex::default() }
+    pub fn in_new(kind: Kind, options: Options, owner: Owner) -> Self {
+        Self {
+            kind,
+            options,
+            choice: Choice::Make,
+            owner,
+            making: AtomicBool::new(false),
+            used: Mutex::default(),
+        }
     }
 
     /// Pods in a cluster that was made before: name and images of the options count.
     #[must_use]
-    pub fn in_existing(kind: Kind, options: Options, selector: String) -> Self {
-        Self { kind, options, choice: Choice::Take, selector, used: Mutex::default() }
+    pub fn in_existing(kind: Kind, options: Options, owner: Owner) -> Self {
+        Self {
+            kind,
+            options,
+            choice: Choice::Take,
+            owner,
+            making: AtomicBool::new(false),
+            used: Mutex::default(),
+        }
     }
 
     /// The kubeconfig of the cluster once it is up, for `kubectl`.
     pub async fn kubeconfig(&self) -> Option<PathBuf> {
-        self.used.lock().await.as_ref().map(|(cluster, _)| cluster.kubeconfig.clone())
+        self.used.lock().await.as_ref().map(|used| used.cluster.kubeconfig.clone())
     }
 
     async fn cluster(&self, progress: &Progress<'_>) -> Result<Cluster, Error> {
         if self.choice == Choice::Make {
-            return self.kind.create(&self.options, progress).await;
+            self.making.store(true, Ordering::Relaxed);
+            let created = self.kind.create(&self.options, progress).await;
+            self.making.store(false, Ordering::Relaxed);
+            return created;
         }
         let cluster = self.kind.open(&self.options.name).await?;
         if let Err(error) = self.kind.import(&cluster.name, &self.options.images, progress).await {
@@ -188,24 +248,31 @@ impl Provisioner for KindEngine {
         let own = connect(target, &Identity::Own).await?;
         let acting = acting(target, &own, namespace).await?;
         let pods = Api::namespaced(own.clone(), &namespace.name);
-        *self.used.lock().await = Some((cluster, pods));
+        let folder = cluster.folder().to_owned();
+        let mark = RunMark::set(&folder, &self.owner.run)?;
+        *self.used.lock().await = Some(Used { cluster, pods, mark });
         namespace::apply(&own, namespace).await?;
+        if let Err(error) = remains::prune(&own, &folder, self.owner.label).await {
+            progress(Step::Warning(format!("pods of a run that was killed may still be there: {error}")));
+        }
         namespace::settle(&acting, &namespace.name).await?;
         let node = node::look(&own).await?;
-        let pods = KubePods::new(own, acting, &namespace.name, &self.selector);
+        let pods = KubePods::new(own, acting, &namespace.name, &self.owner.selector());
         Ok(Place { pods: Arc::new(pods), node })
     }
 
     async fn down(&self) -> Result<(), Error> {
         let used = self.used.lock().await.take();
-        if self.choice == Choice::Make && self.options.lifetime == Lifetime::Run {
+        let is_ours = self.choice == Choice::Make && self.options.lifetime == Lifetime::Run;
+        if is_ours || self.making.load(Ordering::Relaxed) {
             return self.kind.delete(&self.options.name).await;
         }
-        if let Some((_, pods)) = used {
-            let now = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::background() };
-            let ours = ListParams::default().labels(&self.selector);
-            // the cluster may be gone already; its pods have a deadline of their own
-            let _ = pods.delete_collection(&now, &ours).await;
+        if let Some(used) = used {
+            let ours = ListParams::default().labels(&self.owner.selector());
+            // the cluster may be gone already, and else the next run finds the pods by the mark
+            if used.pods.delete_collection(&remains::now(), &ours).await.is_ok() {
+                used.mark.clear();
+            }
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ mod images;
 mod kind_engine;
 mod node_image;
 mod ready;
+mod remains;
 mod state;
 
 pub use cluster::{Cluster, Lifetime, Options};

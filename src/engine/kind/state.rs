@@ -7,11 +7,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bollard::Docker;
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum, Network};
 use bollard::query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder};
 use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
 
 use crate::engine::{Error, docker};
 
@@ -24,6 +26,14 @@ pub(super) const CLUSTER_LABEL: &str = "podline.cluster";
 pub(super) const FOLDER_LABEL: &str = "podline.folder";
 /// The network's label of a cluster that outlives its run.
 pub(super) const KEEP_LABEL: &str = "podline.keep";
+/// The file in a cluster's folder that its users hold a lock on.
+const LOCK: &str = "lock";
+/// The folder in a cluster's folder with the marks of its runs.
+const RUNS: &str = "runs";
+/// How long another process may hold the lock for a look.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often the lock is tried.
+const POLL: Duration = Duration::from_millis(20);
 /// kind's label on its node containers.
 const KIND_LABEL: &str = "io.x-k8s.kind.cluster";
 
@@ -63,27 +73,93 @@ pub(super) struct Hold {
 
 impl Hold {
     /// Takes a cluster into use.
-    pub(super) fn shared(folder: &Path) -> Result<Self, Error> {
-        let unusable = |cause: String| Error::Unusable {
-            message: format!("cannot use the folder `{}`: {cause}", folder.display()),
-            help: "podline keeps the kubeconfig of its cluster there: make it writable".to_owned(),
-        };
-        std::fs::create_dir_all(folder).map_err(|error| unusable(error.to_string()))?;
-        let file = File::create(folder.join("lock")).map_err(|error| unusable(error.to_string()))?;
+    pub(super) async fn shared(folder: &Path) -> Result<Self, Error> {
+        let since = Instant::now();
+        loop {
+            let cause = match Self::try_shared(folder) {
+                Ok(Some(hold)) => return Ok(hold),
+                // whoever lists clusters looks at the lock, and takes it for a moment
+                Ok(None) if since.elapsed() < PATIENCE => {
+                    sleep(POLL).await;
+                    continue;
+                }
+                Ok(None) => "the cluster is being removed".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            return Err(unusable(folder, &cause));
+        }
+    }
+
+    fn try_shared(folder: &Path) -> std::io::Result<Option<Self>> {
+        std::fs::create_dir_all(folder)?;
+        let path = folder.join(LOCK);
+        let file = File::create(&path)?;
         match file.try_lock_shared() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(unusable("the cluster is being removed".to_owned())),
-            Err(TryLockError::Error(error)) => Err(unusable(error.to_string())),
+            // a file that was removed in between keeps nobody off
+            Ok(()) => Ok(path.exists().then_some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
         }
     }
 
     /// Takes a cluster to remove it. None while somebody uses it.
     pub(super) fn exclusive(folder: &Path) -> Option<Option<Self>> {
-        // without a file nobody can be using it
-        let Ok(file) = File::open(folder.join("lock")) else {
+        // without a folder nobody can be using it; without a file somebody may be about to
+        let Ok(file) = File::options().append(true).create(true).open(folder.join(LOCK)) else {
             return Some(None);
         };
         file.try_lock().is_ok().then_some(Some(Self { _file: file }))
+    }
+}
+
+/// A run's mark in the folder of its cluster: as long as it lives, the run's pods are in use. A process that
+/// was killed leaves the file behind without its lock, and by that its pods are known to be abandoned.
+#[derive(Debug)]
+pub(super) struct RunMark {
+    path: PathBuf,
+    _file: File,
+}
+
+impl RunMark {
+    /// Marks a run that is about to make pods.
+    pub(super) fn set(folder: &Path, run: &str) -> Result<Self, Error> {
+        let path = folder.join(RUNS).join(run);
+        let set = || {
+            std::fs::create_dir_all(folder.join(RUNS))?;
+            let file = File::create(&path)?;
+            file.try_lock()?;
+            Ok(file)
+        };
+        let file = set().map_err(|error: std::io::Error| unusable(folder, &error.to_string()))?;
+        Ok(Self { path, _file: file })
+    }
+
+    /// The run has left no pods.
+    pub(super) fn clear(self) {
+        drop(std::fs::remove_file(&self.path));
+    }
+
+    /// The runs of a cluster that ended without a word.
+    pub(super) fn abandoned(folder: &Path) -> Vec<Self> {
+        let entries = std::fs::read_dir(folder.join(RUNS)).into_iter().flatten().flatten();
+        let marks = entries.filter_map(|entry| {
+            let file = File::open(entry.path()).ok()?;
+            file.try_lock().ok()?;
+            Some(Self { path: entry.path(), _file: file })
+        });
+        marks.collect()
+    }
+
+    /// The run's id.
+    pub(super) fn run(&self) -> &str {
+        self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+    }
+}
+
+fn unusable(folder: &Path, cause: &str) -> Error {
+    Error::Unusable {
+        message: format!("cannot use the folder `{}`: {cause}", folder.display()),
+        help: "podline keeps the kubeconfig of its cluster there: make it writable".to_owned(),
     }
 }
 
@@ -201,25 +277,43 @@ mod tests {
         .expect("a container")
     }
 
-    #[test]
-    fn a_cluster_is_in_use_as_long_as_somebody_holds_it() {
+    #[tokio::test]
+    async fn a_cluster_is_in_use_as_long_as_somebody_holds_it() {
         let state = tempfile::tempdir().expect("a temporary folder");
         let folder = state.path().join("podline-a");
         assert!(Hold::exclusive(&folder).is_some(), "there is no such cluster");
-        let (first, second) = (Hold::shared(&folder).expect("free"), Hold::shared(&folder).expect("shared"));
+        let first = Hold::shared(&folder).await.expect("free");
+        let second = Hold::shared(&folder).await.expect("shared");
         drop(first);
         assert!(Hold::exclusive(&folder).is_none(), "the second user is left");
         drop(second);
         let removal = Hold::exclusive(&folder).expect("nobody is left");
-        assert!(Hold::shared(&folder).is_err(), "it is being removed");
+        assert!(Hold::shared(&folder).await.is_err(), "it is being removed");
         drop(removal);
     }
 
     #[test]
-    fn what_is_left_of_a_cluster_is_known_by_any_of_its_parts() {
+    fn a_run_that_ended_without_a_word_is_known_by_its_mark() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let runs = || -> Vec<String> {
+            RunMark::abandoned(folder.path()).iter().map(|mark| mark.run().to_owned()).collect()
+        };
+        let set = |run| RunMark::set(folder.path(), run).expect("a new run");
+        let (_alive, ended, killed) = (set("alive"), set("ended"), set("killed"));
+        assert!(runs().is_empty());
+        ended.clear();
+        // the kernel does as much when a process ends
+        drop(killed);
+        assert_eq!(runs(), ["killed"]);
+        RunMark::abandoned(folder.path()).into_iter().for_each(RunMark::clear);
+        assert!(runs().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_is_left_of_a_cluster_is_known_by_any_of_its_parts() {
         let state = tempfile::tempdir().expect("a temporary folder");
         let at = |name: &str| state.path().join(name);
-        let _used = Hold::shared(&at("podline-held")).expect("free");
+        let _used = Hold::shared(&at("podline-held")).await.expect("free");
         let networks = [
             network("podline-held", &at("podline-held"), false),
             network("podline-kept", &at("podline-kept"), true),

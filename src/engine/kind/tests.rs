@@ -10,9 +10,7 @@ use serde_json::json;
 use tokio::io::AsyncReadExt;
 
 use super::*;
-use crate::engine::{Error, FileKind, Namespace, Pods, Provisioner, ServiceAccount, docker};
-
-const SELECTOR: &str = "podline.run=test";
+use crate::engine::{Error, FileKind, Namespace, Owner, Pods, Provisioner, ServiceAccount, docker};
 
 #[tokio::test]
 #[expect(clippy::print_stdout, reason = "says why it is skipped")]
@@ -41,7 +39,8 @@ async fn a_pod_runs_in_a_cluster_of_its_own_and_nothing_is_left() {
         lifetime: Lifetime::Run,
         images: vec!["busybox:1.36".to_owned()],
     };
-    let engine = KindEngine::in_new(kind.clone(), options, SELECTOR.to_owned());
+    let engine =
+        KindEngine::in_new(kind.clone(), options, Owner { label: "podline.run", run: "test".to_owned() });
     let place = engine.up(&namespace(), &|_| ()).await;
     let used = match &place {
         Ok(place) => way_of_a_pod(place.pods.as_ref()).await,

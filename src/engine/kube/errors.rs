@@ -14,7 +14,7 @@ static REFUSED: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Maps an error of the client while something was being done.
-pub(super) fn failed(doing: &str, error: kube::Error) -> Error {
+pub(in crate::engine) fn failed(doing: &str, error: kube::Error) -> Error {
     match error {
         kube::Error::Api(status) => refused(doing, &status),
         kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(status)) => {

@@ -16,4 +16,5 @@ pub mod quantity;
 mod resume;
 mod watch;
 
+pub(super) use errors::failed;
 pub use pods::KubePods;

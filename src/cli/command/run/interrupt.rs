@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 
 /// An interrupt, in the order they come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Interrupt {
+pub(in crate::cli::command) enum Interrupt {
     /// The first: end as GitLab's cancel would.
     Cancel,
     /// The second and later ones: end now.
@@ -12,7 +12,7 @@ pub(super) enum Interrupt {
 }
 
 /// Listens to Ctrl-C, SIGTERM and SIGHUP from now on. A closed terminal counts as an interrupt too.
-pub(super) fn listen() -> std::io::Result<mpsc::Receiver<Interrupt>> {
+pub(in crate::cli::command) fn listen() -> std::io::Result<mpsc::Receiver<Interrupt>> {
     let (sender, receiver) = mpsc::channel(4);
     let mut signals = Signals::new()?;
     tokio::spawn(async move {

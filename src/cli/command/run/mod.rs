@@ -2,7 +2,7 @@
 
 mod choice;
 mod closing;
-mod interrupt;
+pub(super) mod interrupt;
 mod prepare;
 mod setup;
 mod work;

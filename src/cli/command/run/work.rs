@@ -1,8 +1,8 @@
 //! A run from the first step to the last: cluster and sources, jobs, what is left behind.
 
-use std::{pin::pin, sync::Arc};
+use std::{pin::pin, sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::task::TaskTracker;
 
 use super::{
@@ -25,7 +25,7 @@ use crate::{
         view,
     },
     engine::{
-        Namespace, Place, Provisioner, ServiceAccount,
+        self, Namespace, Owner, Place, Provisioner, ServiceAccount,
         kind::{Kind, KindEngine, Lifetime},
     },
     event::{Event, Outline, OutlineJob},
@@ -45,6 +45,9 @@ use crate::{
 
 /// Events that may wait for the terminal.
 const EVENTS: usize = 4096;
+
+/// How long an interrupted run still tries to remove what it made.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// The cluster that `--keep` leaves.
 const KEPT: &str = "dev";
@@ -80,7 +83,6 @@ impl Work<'_> {
     /// Does the work and shows it.
     pub(super) async fn run(self, printer: &Printer) -> Result<ExitCode, Failed> {
         let mut interrupts = interrupt::listen()?;
-        let kind = kind::connect(self.environment).await?;
         let pipeline = Arc::new(self.choice.pipeline.clone());
         let builds = prepare::builds(
             self.project,
@@ -90,13 +92,24 @@ impl Work<'_> {
             &self.run,
             self.arguments.source,
         );
-        let target = self.target(&kind, &builds).await?;
+        let (kind, target) = tokio::select! {
+            opened = self.open(&builds) => opened?,
+            _ = interrupts.recv() => return Ok(ExitCode::Interrupted),
+        };
+        // what runs that were killed have left is removed beside this one, without a word
+        let pruned = tokio::spawn(async move { kind.prune().await });
         let (sender, events) = mpsc::channel(EVENTS);
         let shown = report::follow(printer, events);
         let (model, end) = tokio::join!(shown, self.jobs(&target, builds, sender, &mut interrupts));
         let code = self.close(printer, &model, end, &pipeline, target.stays.as_deref());
-        take_down(printer, &target, &mut interrupts).await;
+        take_down(printer, &target, &mut interrupts, pruned).await;
         code
+    }
+
+    async fn open(&self, builds: &Builds) -> Result<(Kind, Target), Failed> {
+        let kind = kind::connect(self.environment).await?;
+        let target = self.target(&kind, builds).await?;
+        Ok((kind, target))
     }
 
     /// The cluster to run in: the one that is named, the one that is kept, or one for this run alone.
@@ -110,12 +123,12 @@ impl Work<'_> {
         let images = builds.all_images();
         let options =
             kind::options(kind, name.clone(), lifetime, images, &self.arguments.kind, project).await?;
-        let selector = format!("{}={}", labels::RUN, self.run.id);
+        let owner = Owner { label: labels::RUN, run: self.run.id.clone() };
         Ok(if named.is_some() || (stays.is_some() && is_up) {
-            let engine = KindEngine::in_existing(kind.clone(), options, selector);
+            let engine = KindEngine::in_existing(kind.clone(), options, owner);
             Target { engine, step: format!("opening the cluster `{name}`"), name, stays }
         } else {
-            let engine = KindEngine::in_new(kind.clone(), options, selector);
+            let engine = KindEngine::in_new(kind.clone(), options, owner);
             Target { engine, step: format!("creating the cluster `{name}`"), name, stays }
         })
     }
@@ -136,7 +149,11 @@ impl Work<'_> {
         }
         let ready = tokio::select! {
             ready = self.ready(target, &events) => ready?,
-            _ = interrupts.recv() => return Ok(End::Interrupted),
+            _ = interrupts.recv() => {
+                let message = "no job has started".to_owned();
+                drop(events.send(Event::Canceling { message }).await);
+                return Ok(End::Interrupted);
+            }
         };
         let (place, sources) = ready;
         let pipeline = Arc::clone(&builds.pipeline);
@@ -156,7 +173,10 @@ impl Work<'_> {
                 }
             }
         };
-        executor.settle().await;
+        tokio::select! {
+            () = executor.settle() => {}
+            _ = interrupts.recv() => {}
+        }
         Ok(End::Finished(Box::new(summary)))
     }
 
@@ -273,18 +293,34 @@ impl Work<'_> {
     }
 }
 
-/// Takes away what the run made. A further interrupt leaves the rest to `podline cluster prune`.
-async fn take_down(printer: &Printer, target: &Target, interrupts: &mut mpsc::Receiver<Interrupt>) {
+/// Takes away what the run made. A further interrupt gives it a little time, and leaves the rest to the next
+/// run.
+async fn take_down(
+    printer: &Printer,
+    target: &Target,
+    interrupts: &mut mpsc::Receiver<Interrupt>,
+    pruned: JoinHandle<Result<Vec<String>, engine::Error>>,
+) {
     let told = target.stays.is_none() && printer.view() != View::Json;
     let spinner = told.then(|| Spinner::start(printer, format!("removing the cluster `{}`", target.name)));
+    let mut down = pin!(async {
+        let result = target.engine.down().await;
+        // the next run does what this one could not
+        drop(tokio::time::timeout(PATIENCE, pruned).await);
+        result
+    });
     let result = tokio::select! {
-        result = target.engine.down() => result.map_err(|error| error.to_string()),
-        _ = interrupts.recv() => Err("interrupted".to_owned()),
+        result = &mut down => Some(result),
+        _ = interrupts.recv() => tokio::time::timeout(PATIENCE, down).await.ok(),
     };
     drop(spinner);
+    let result = match result {
+        Some(result) => result.map_err(|error| error.to_string()),
+        None => Err("interrupted".to_owned()),
+    };
     if let Err(cause) = result {
         printer.say(&format!(
-            "warning: not everything was removed ({cause}): `podline cluster prune` does it\n"
+            "warning: not everything was removed ({cause}): the next run or `podline cluster prune` does it\n"
         ));
     }
 }
