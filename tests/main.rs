@@ -2,6 +2,8 @@
 
 mod architecture;
 mod explain;
+mod corpus;
+mod interrupts;
 mod kind;
 mod lint;
 mod plan;

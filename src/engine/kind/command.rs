@@ -52,8 +52,10 @@ pub(super) async fn create(options: &Create<'_>, progress: &Progress<'_>) -> Res
     if status.success() {
         return Ok(());
     }
-    let last = said.len().saturating_sub(LAST_LINES);
-    Err(failed(format!("{status}\n{}", said[last..].join("\n"))))
+    Err(explain(&said, options.image).unwrap_or_else(|| {
+        let last = said.len().saturating_sub(LAST_LINES);
+        failed(format!("{status}\n{}", said[last..].join("\n")))
+    }))
 }
 
 fn start(options: &Create<'_>) -> Result<Child, Error> {
@@ -84,6 +86,30 @@ fn start(options: &Create<'_>) -> Result<Child, Error> {
             message: format!("cannot start `kind`: {error}"),
             help: "`kind version` should work in this terminal".to_owned(),
         },
+    })
+}
+
+/// A failure that users meet and can do something about, in a few words.
+fn explain(said: &[String], image: Option<&str>) -> Option<Error> {
+    if said.iter().any(|line| line.contains("failed to pull image")) {
+        let cause = said.iter().rev().find(|line| !line.trim().is_empty())?;
+        return Some(Error::Unusable {
+            message: match image {
+                Some(image) => format!("the node image `{image}` cannot be pulled: {cause}"),
+                None => format!("kind's node image cannot be pulled: {cause}"),
+            },
+            help: "`docker pull` it, or name one that is there with `--node-image` or `PODLINE_NODE_IMAGE`"
+                .to_owned(),
+        });
+    }
+    let (_, cause) = said.iter().find_map(|line| line.split_once("unable to decode config: "))?;
+    let start = said.iter().position(|line| line.contains("unable to decode config: "))?;
+    let rest = said[start + 1..].iter().map(|line| line.trim());
+    let words: Vec<&str> = std::iter::once(cause).chain(rest).filter(|word| !word.is_empty()).collect();
+    Some(Error::Unusable {
+        message: format!("kind refuses its configuration: {}", words.join(" ")),
+        help: "correct the file of `--kind-config`: https://kind.sigs.k8s.io/docs/user/configuration/"
+            .to_owned(),
     })
 }
 
@@ -118,6 +144,24 @@ impl Drop for Running {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failure_that_users_can_mend_is_told_in_a_few_words() {
+        let said = |text: &str| -> Option<String> {
+            let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            explain(&lines, Some("nonexistent")).map(|error| error.to_string())
+        };
+        let pull = "ERROR: failed to create cluster: failed to pull image \"nonexistent\": command failed\n\n\
+                    Command Output: Using default tag: latest\nError response from daemon: no such host";
+        let expected =
+            "the node image `nonexistent` cannot be pulled: Error response from daemon: no such host";
+        assert_eq!(said(pull).as_deref(), Some(expected));
+        let config = "ERROR: failed to create cluster: unable to decode config: yaml: unmarshal errors:\n  \
+                      line 5: field x not found";
+        let expected = "kind refuses its configuration: yaml: unmarshal errors: line 5: field x not found";
+        assert_eq!(said(config).as_deref(), Some(expected));
+        assert_eq!(said("ERROR: something else"), None);
+    }
 
     #[test]
     fn the_steps_of_kind_are_told_without_its_decoration() {

@@ -198,9 +198,9 @@ impl Work<'_> {
         setup.begin(&target.step);
         let progress = |step| setup.take(step);
         let up = async {
-            let place = target.engine.up(&wanted, &progress).await.map_err(Failed::from);
+            let place = target.engine.up(&wanted, &progress).await?;
             setup.finish();
-            place
+            Ok::<Place, Failed>(place)
         };
         let checkout = prepare::checkout(self.project, self.planned);
         let packed = prepare::sources(self.project.git.clone(), self.arguments.source, checkout, &self.run);
