@@ -6,6 +6,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+/// Headings of the help: what decides which pipeline it is, how its jobs become pods, where those run.
+const PIPELINE: &str = "Pipeline";
+const RUNNER: &str = "Runner";
+const CLUSTER: &str = "Cluster";
+
 /// Runs your GitLab pipeline on this machine, as pods, before you push.
 #[derive(Debug, Parser)]
 #[command(name = "podline", version, propagate_version = true, max_term_width = 100)]
@@ -14,7 +19,7 @@ pub struct Arguments {
     #[arg(short = 'C', long, global = true, value_name = "DIR", default_value = ".")]
     pub directory: PathBuf,
     /// When to use colours.
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
     /// What to do.
     #[command(subcommand)]
@@ -24,11 +29,8 @@ pub struct Arguments {
 /// `--color`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// In a terminal.
     Auto,
-    /// Always.
     Always,
-    /// Never.
     Never,
 }
 
@@ -44,6 +46,11 @@ Examples:
   podline run --cluster dev            in the cluster that `podline cluster up dev` made")]
     Run(RunArguments),
     /// Show what would run, in which order, and why or why not.
+    #[command(after_help = "\
+Examples:
+  podline plan                         what a push of this branch would run
+  podline plan --tag v1.2              what a pushed tag would run
+  podline plan --format json           the same for a program")]
     Plan(PlanArguments),
     /// Explain a job: where each value comes from, why it is in the pipeline or not.
     #[command(after_help = "\
@@ -59,6 +66,10 @@ Examples:
   podline graph --format svg > pipeline.svg")]
     Graph(GraphArguments),
     /// Check the configuration; print every mistake with its place.
+    #[command(after_help = "\
+Examples:
+  podline lint                         the project's configuration and all that it includes
+  podline lint --format json           the same for an editor")]
     Lint(LintArguments),
     /// Print the effective configuration as YAML.
     Config(ConfigArguments),
@@ -81,6 +92,11 @@ what `workflow:rules` would see; elsewhere only what `--var` names.")]
     Eval(EvalArguments),
     /// Keep a cluster between runs, list clusters, remove what is left of them.
     #[command(subcommand)]
+    #[command(after_help = "\
+Example:
+  podline cluster up                   once, in the morning
+  podline run --cluster dev            starts at once, as often as you like
+  podline cluster down                 at the end")]
     Cluster(ClusterCommand),
     /// Print the completions for a shell.
     Completions {
@@ -93,25 +109,25 @@ what `workflow:rules` would see; elsewhere only what `--var` names.")]
 #[derive(Debug, Clone, Args)]
 pub struct PipelineArguments {
     /// The configuration file, from the project's folder.
-    #[arg(long, value_name = "PATH")]
+    #[arg(help_heading = PIPELINE, long, value_name = "PATH")]
     pub file: Option<String>,
     /// What starts the pipeline.
-    #[arg(long, value_name = "EVENT", default_value = "push")]
+    #[arg(help_heading = PIPELINE, long, value_name = "EVENT", default_value = "push")]
     pub event: EventKind,
     /// The branch, instead of the one that is checked out.
-    #[arg(long, value_name = "NAME")]
+    #[arg(help_heading = PIPELINE, long, value_name = "NAME")]
     pub branch: Option<String>,
     /// The tag of a tag pipeline; implies `--event tag`.
-    #[arg(long, value_name = "NAME")]
+    #[arg(help_heading = PIPELINE, long, value_name = "NAME")]
     pub tag: Option<String>,
     /// A pipeline variable; may be given several times.
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = assignment)]
+    #[arg(help_heading = PIPELINE, long = "var", value_name = "NAME=VALUE", value_parser = assignment)]
     pub variables: Vec<(String, String)>,
     /// An input of the configuration's `spec:inputs`; may be given several times.
-    #[arg(long = "input", value_name = "NAME=VALUE", value_parser = assignment)]
+    #[arg(help_heading = PIPELINE, long = "input", value_name = "NAME=VALUE", value_parser = assignment)]
     pub inputs: Vec<(String, String)>,
     /// Use only what is on this machine.
-    #[arg(long)]
+    #[arg(help_heading = PIPELINE, long)]
     pub offline: bool,
 }
 
@@ -119,19 +135,12 @@ pub struct PipelineArguments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum EventKind {
-    /// A push of a branch.
     Push,
-    /// A merge request.
     MergeRequest,
-    /// A pushed tag.
     Tag,
-    /// A schedule.
     Schedule,
-    /// Started by hand.
     Web,
-    /// Started over the API.
     Api,
-    /// Started with a trigger token.
     Trigger,
 }
 
@@ -139,13 +148,13 @@ pub enum EventKind {
 #[derive(Debug, Clone, Args)]
 pub struct RunnerArguments {
     /// Manifests of a GitLab Runner deployment to take the settings from: a folder or a file.
-    #[arg(long, value_name = "PATH")]
+    #[arg(help_heading = RUNNER, long, value_name = "PATH")]
     pub runner_config: Option<PathBuf>,
     /// The image of jobs that name none.
-    #[arg(long, value_name = "IMAGE")]
+    #[arg(help_heading = RUNNER, long, value_name = "IMAGE")]
     pub default_image: Option<String>,
     /// How many pods may run at once, at most.
-    #[arg(short = 'j', long, value_name = "N")]
+    #[arg(help_heading = RUNNER, short = 'j', long, value_name = "N")]
     pub jobs: Option<std::num::NonZeroUsize>,
 }
 
@@ -162,15 +171,15 @@ pub struct RunArguments {
     #[command(flatten)]
     pub kind: KindArguments,
     /// Where pods run.
-    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    #[arg(help_heading = CLUSTER, long, value_name = "ENGINE", default_value = "auto")]
     pub engine: EngineKind,
     /// The cluster to run in, made by `podline cluster up NAME`.
-    #[arg(long, value_name = "NAME", conflicts_with = "keep")]
+    #[arg(help_heading = CLUSTER, long, value_name = "NAME", conflicts_with = "keep")]
     pub cluster: Option<String>,
     /// Leave the cluster for the next run.
-    #[arg(long)]
+    #[arg(help_heading = CLUSTER, long)]
     pub keep: bool,
-    /// What a job finds checked out.
+    /// What a job finds checked out: the working tree with its changes, or the commit.
     #[arg(long, value_name = "WHAT", default_value = "worktree")]
     pub source: SourceKind,
     /// Start this manual job when its turn comes; may be given several times.
@@ -193,18 +202,14 @@ pub struct RunArguments {
 /// `--engine`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum EngineKind {
-    /// The best one that works here.
     Auto,
-    /// A throwaway kind cluster.
     Kind,
 }
 
 /// `--source`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SourceKind {
-    /// The working tree, with changes that are not committed.
     Worktree,
-    /// The commit, as a push would send it.
     #[value(name = "HEAD", alias = "head")]
     Head,
 }
@@ -212,9 +217,7 @@ pub enum SourceKind {
 /// `--format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people.
     Text,
-    /// For programs.
     Json,
 }
 
@@ -315,10 +318,10 @@ pub struct EvalArguments {
 #[derive(Debug, Clone, Args)]
 pub struct KindArguments {
     /// kind's configuration of the cluster instead of podline's own.
-    #[arg(long, value_name = "PATH")]
+    #[arg(help_heading = CLUSTER, long, value_name = "PATH")]
     pub kind_config: Option<PathBuf>,
     /// The node image instead of kind's default.
-    #[arg(long, value_name = "IMAGE", env = "PODLINE_NODE_IMAGE")]
+    #[arg(help_heading = CLUSTER, long, value_name = "IMAGE", env = "PODLINE_NODE_IMAGE")]
     pub node_image: Option<String>,
 }
 
