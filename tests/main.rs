@@ -2,10 +2,10 @@
 
 mod architecture;
 mod explain;
-mod corpus;
 mod interrupts;
 mod kind;
 mod lint;
 mod plan;
 mod real_projects;
 mod support;
+mod terminal;

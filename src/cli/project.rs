@@ -87,19 +87,18 @@ impl Project {
 }
 
 fn note(folder: &Path, around: Option<&Facts>) -> String {
-    let folder = folder.display();
     match around {
-        None => format!(
-            "`{folder}` is not in a git repository: its files are taken as one commit on `main`; \
-             `git init && git add . && git commit` makes it one"
-        ),
-        Some(facts) if facts.head.is_none() => {
-            format!("`{folder}` has no commit yet: its files are taken as the first one")
+        None => "this is no git repository: its files are taken as one commit on `main`; \
+                 `git init && git add . && git commit` makes it one"
+            .to_owned(),
+        Some(facts) if same(&facts.root, folder) => {
+            "the repository has no commit yet: its files are taken as the first one".to_owned()
         }
-        Some(facts) => format!(
-            "`{folder}` is a folder of the repository `{}`: it is taken as a project of its own, its files as one commit",
-            facts.root.display()
-        ),
+        Some(facts) => {
+            let root = std::fs::canonicalize(&facts.root).unwrap_or_else(|_| facts.root.clone());
+            let below = folder.strip_prefix(root).unwrap_or(folder).display();
+            format!("`{below}` is taken as a project of its own, apart from the repository around it")
+        }
     }
 }
 

@@ -61,6 +61,7 @@ pub fn surroundings(color: Color, view: Option<View>) -> Surroundings {
         stdout_is_terminal: std::io::stdout().is_terminal(),
         stderr_is_terminal: std::io::stderr().is_terminal(),
         columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
+        folder: env::current_dir().ok(),
     }
 }
 

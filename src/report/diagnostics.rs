@@ -11,6 +11,9 @@ use super::text;
 use super::theme::{Label, Theme};
 use crate::config::{Diagnostic, Diagnostics, Severity, SourceId, Sources, Span};
 
+/// Columns that stand left of a help: a line number of four digits, the frame, the word.
+const HELP: usize = 13;
+
 /// All diagnostics by place, each with its lines, and a closing line that counts them. Nothing for none.
 pub fn render(diagnostics: &Diagnostics, sources: &Sources, theme: &Theme, width: usize) -> String {
     if diagnostics.is_empty() {
@@ -31,7 +34,9 @@ fn one(diagnostic: &Diagnostic, sources: &Sources, theme: &Theme, width: usize) 
         group = group.element(snippet(diagnostic, source, sources));
     }
     if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(text::bare_lines(help)));
+        group = group.element(
+            Level::HELP.message(text::wrap(&text::bare_lines(help), width.saturating_sub(HELP)).join("\n")),
+        );
     }
     let renderer = if theme.color { Renderer::styled() } else { Renderer::plain() };
     let decor = if theme.unicode { DecorStyle::Unicode } else { DecorStyle::Ascii };

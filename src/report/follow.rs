@@ -24,16 +24,30 @@ pub async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>) -> Mod
     while events.recv_many(&mut batch, BATCH).await > 0 {
         let mut text = String::new();
         for event in batch.drain(..) {
-            model.apply(&event, started.elapsed());
+            let now = started.elapsed();
             if view == View::Json {
-                text.push_str(&json::line(&event));
+                model.apply(&event, now);
+                text.push_str(&json::line(&event, now));
             } else {
+                let event = near(printer, event);
+                model.apply(&event, now);
                 plain::lines(&event, &model, &theme).iter().for_each(|line| text = format!("{text}{line}\n"));
             }
         }
         write(printer, view, &text);
     }
     model
+}
+
+/// An event whose paths are as people here would type them.
+pub(super) fn near(printer: &Printer, event: Event) -> Event {
+    match event {
+        Event::JobFinished(mut finished) => {
+            finished.trace = printer.near(&finished.trace);
+            Event::JobFinished(finished)
+        }
+        event => event,
+    }
 }
 
 fn write(printer: &Printer, view: View, text: &str) {
@@ -85,6 +99,7 @@ mod tests {
             stdout_is_terminal: false,
             stderr_is_terminal: true,
             columns: Some(80),
+            folder: None,
         };
         let (stdout, stderr) = (Paper::default(), Paper::default());
         let printer = Printer::with(&surroundings, Box::new(stdout.clone()), Box::new(stderr.clone()));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::follow::near;
 use super::model::Model;
 use super::printer::Printer;
 use super::screen::Screen;
@@ -30,7 +31,7 @@ pub(super) async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>)
     loop {
         tokio::select! {
             taken = events.recv_many(&mut batch, BATCH) => {
-                for event in batch.drain(..) {
+                for event in batch.drain(..).map(|event| near(printer, event)) {
                     model.apply(&event, started.elapsed());
                     above.extend(announce(&event, &model, &theme, terminal.size().0));
                     drawn.changed = true;

@@ -105,7 +105,13 @@ impl Model {
             }
             Event::JobStarted { job, attempt, runner } => self.start(job, *attempt, runner, now),
             Event::JobPhase { job, phase } => {
-                self.with(job, |job| job.phase = Some(*phase));
+                self.with(job, |job| {
+                    job.phase = Some(*phase);
+                    // What was printed before the script is not a line of it.
+                    if *phase == Phase::Script {
+                        job.last_line = None;
+                    }
+                });
             }
             Event::JobOutput { job, line } => {
                 let line = text::bare(line);

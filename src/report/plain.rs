@@ -29,12 +29,9 @@ pub fn lines(event: &Event, model: &Model, theme: &Theme) -> Vec<String> {
             status_line(job, *status, reason.as_deref(), theme).into_iter().collect()
         }
         Event::JobFinished(finished) => end(finished, theme),
-        Event::StageFinished { stage, status } => {
-            let look = Look::of(*status, false);
-            vec![format!("stage {stage}: {}", theme.paint(look.label(), look.word()))]
-        }
         Event::Canceling { message } => vec![theme.paint(Label::Warning, format!("canceling: {message}"))],
-        Event::PipelineFinished { .. } => Vec::new(),
+        // The jobs have said it.
+        Event::StageFinished { .. } | Event::PipelineFinished { .. } => Vec::new(),
     }
 }
 

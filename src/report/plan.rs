@@ -16,6 +16,8 @@ pub struct Plan {
     pub stages: Vec<PlanStage>,
     /// How many pods run at once, and why.
     pub slots: Option<Slots>,
+    /// What the user should know of how the project was taken.
+    pub notes: Vec<String>,
     /// What else there is to say of the runner: settings that differ, what a real cluster would be asked for.
     pub runner: Vec<String>,
     /// Jobs that are not in the pipeline, each with the reason.
@@ -61,6 +63,8 @@ pub struct PlanJob {
 /// How many pods run at once, and which of the limits binds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slots {
+    /// How many pods run at once: the least of the limits.
+    pub pods: usize,
     /// How many runners there are.
     pub runners: usize,
     /// How many jobs each takes at once.
@@ -72,16 +76,9 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// How many pods run at once: the least of the limits.
-    pub fn pods(&self) -> usize {
-        let slots = self.runners * self.concurrent;
-        [Some(slots), self.fits, self.jobs].into_iter().flatten().min().unwrap_or(slots)
-    }
-
     /// `8 pods at once: 2 runners x 4 (the node would fit 10)`; what binds stands first.
-    fn sentence(&self) -> String {
-        let slots = self.runners * self.concurrent;
-        let pods = self.pods();
+    pub fn sentence(&self) -> String {
+        let (slots, pods) = (self.runners * self.concurrent, self.pods);
         let runners = format!("{} x {}", text::count(self.runners, "runner"), self.concurrent);
         let node = self.fits.map(|fits| format!("the node would fit {fits}"));
         let (binds, others) = match (self.jobs, self.fits) {
@@ -176,9 +173,10 @@ fn left_out(plan: &Plan, names: usize, theme: &Theme, width: usize) -> Vec<Strin
 }
 
 fn closing(plan: &Plan, theme: &Theme, width: usize) -> Vec<String> {
+    let notes = plan.notes.iter().map(|note| ("note: ", note.clone()));
     let slots = plan.slots.map(|slots| slots.sentence());
-    let mut facts: Vec<_> =
-        slots.into_iter().chain(plan.runner.iter().cloned()).map(|fact| ("", fact)).collect();
+    let runner = slots.into_iter().chain(plan.runner.iter().cloned()).map(|fact| ("", fact));
+    let mut facts: Vec<_> = notes.chain(runner).collect();
     if !plan.not_simulated.is_empty() {
         facts.push(("not simulated: ", plan.not_simulated.join(", ")));
     }
@@ -234,7 +232,8 @@ mod tests {
                     ],
                 ),
             ],
-            slots: Some(Slots { runners: 2, concurrent: 4, fits: Some(10), jobs: None }),
+            slots: Some(Slots { pods: 8, runners: 2, concurrent: 4, fits: Some(10), jobs: None }),
+            notes: vec!["`shop` is taken as a project of its own".into()],
             runner: vec![
                 "a pod asks a real cluster for 2 CPU and 2148Mi, as limits without requests are requests"
                     .into(),
@@ -271,17 +270,17 @@ mod tests {
     #[test]
     fn the_limit_that_binds_stands_first() {
         let table = [
-            ((2, 4, Some(10), None), "8 pods at once: 2 runners x 4 (the node would fit 10)"),
-            ((2, 4, None, None), "8 pods at once: 2 runners x 4"),
-            ((2, 4, Some(3), None), "3 pods at once: what fits the node (2 runners x 4 would be 8)"),
+            ((8, 2, 4, Some(10), None), "8 pods at once: 2 runners x 4 (the node would fit 10)"),
+            ((8, 2, 4, None, None), "8 pods at once: 2 runners x 4"),
+            ((3, 2, 4, Some(3), None), "3 pods at once: what fits the node (2 runners x 4 would be 8)"),
             (
-                (2, 4, Some(10), Some(2)),
+                (2, 2, 4, Some(10), Some(2)),
                 "2 pods at once: --jobs 2 (2 runners x 4 would be 8, the node would fit 10)",
             ),
-            ((1, 1, Some(10), Some(5)), "1 pod at once: 1 runner x 1 (the node would fit 10)"),
+            ((1, 1, 1, Some(10), Some(5)), "1 pod at once: 1 runner x 1 (the node would fit 10)"),
         ];
-        for ((runners, concurrent, fits, jobs), sentence) in table {
-            assert_eq!(Slots { runners, concurrent, fits, jobs }.sentence(), sentence);
+        for ((pods, runners, concurrent, fits, jobs), sentence) in table {
+            assert_eq!(Slots { pods, runners, concurrent, fits, jobs }.sentence(), sentence);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Decides what goes where: data to stdout, everything else to stderr, with colours or without.
 
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::theme::Theme;
@@ -26,6 +27,8 @@ pub struct Surroundings {
     pub stderr_is_terminal: bool,
     /// Columns to use where there is no terminal to ask (`COLUMNS`).
     pub columns: Option<usize>,
+    /// The folder that podline was started in: paths below it are shown from it.
+    pub folder: Option<PathBuf>,
 }
 
 /// `--color`.
@@ -61,6 +64,7 @@ pub struct Printer {
     stderr: Stream,
     view: View,
     columns: Option<usize>,
+    folder: Option<PathBuf>,
 }
 
 struct Stream {
@@ -89,6 +93,7 @@ impl Printer {
             stderr: stream(stderr, surroundings.stderr_is_terminal),
             view: surroundings.view(),
             columns: surroundings.columns,
+            folder: surroundings.folder.clone(),
         }
     }
 
@@ -126,6 +131,12 @@ impl Printer {
     /// How text for stdout looks.
     pub fn data_theme(&self) -> Theme {
         self.stdout.theme
+    }
+
+    /// A path as people here would type it.
+    pub fn near(&self, path: &Path) -> PathBuf {
+        let below = self.folder.as_deref().and_then(|folder| path.strip_prefix(folder).ok());
+        below.unwrap_or(path).to_owned()
     }
 
     /// How wide text may be: that of the terminal, or a width that suits logs.
@@ -187,6 +198,7 @@ mod tests {
             stdout_is_terminal: true,
             stderr_is_terminal: true,
             columns: None,
+            folder: None,
         }
     }
 

@@ -17,69 +17,26 @@ pub struct Capacity {
     pub memory: Amount,
 }
 
-/// How many pods run at once, and why not more.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How many pods run at once, and the limits that this is the least of; each is at least 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Concurrency {
-    /// The number; at least 1.
+    /// How many run at once.
     pub pods: usize,
-    /// What bounds it.
-    pub binds: Binds,
-}
-
-/// What bounds the number of pods.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Binds {
-    /// The slots of the runners.
-    Slots {
-        /// How many runners there are.
-        runners: usize,
-        /// How many jobs each takes.
-        concurrent: usize,
-    },
-    /// What the node has free.
-    Node {
-        /// What one pod requests.
-        pod: Capacity,
-        /// What the node has for pods.
-        free: Capacity,
-    },
-    /// `--jobs`.
-    Jobs,
+    /// How many the node fits, where that is known.
+    pub fits: Option<usize>,
+    /// What the user asked for.
+    pub jobs: Option<usize>,
 }
 
 impl Concurrency {
     /// The number of pods of `services` services each that run at once. `free` is what the node has left
     /// for pods, where it is known; `jobs` is what the user asked for.
     pub fn of(settings: &Settings, services: usize, free: Option<Capacity>, jobs: Option<usize>) -> Self {
-        let slots = Binds::Slots { runners: settings.runners.len(), concurrent: settings.concurrent };
-        let mut least = Self { pods: settings.slots().max(1), binds: slots };
-        if let Some(free) = free {
-            let pod = requested(settings, services);
-            least = least.at_most(pod.fits(free).max(1), Binds::Node { pod, free });
-        }
-        match jobs {
-            Some(jobs) => least.at_most(jobs.max(1), Binds::Jobs),
-            None => least,
-        }
-    }
-
-    fn at_most(self, pods: usize, binds: Binds) -> Self {
-        if pods < self.pods { Self { pods, binds } } else { self }
-    }
-}
-
-impl std::fmt::Display for Concurrency {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let pods = counted(self.pods, "pod");
-        match &self.binds {
-            Binds::Slots { runners, concurrent } => {
-                write!(formatter, "{pods} at once: {} x {concurrent} concurrent", counted(*runners, "runner"))
-            }
-            Binds::Node { pod, free } => {
-                write!(formatter, "{pods} at once: each requests {pod}, and the node has {free}")
-            }
-            Binds::Jobs => write!(formatter, "{pods} at once: `--jobs` says so"),
-        }
+        let fits = free.map(|free| requested(settings, services).fits(free).max(1));
+        let jobs = jobs.map(|jobs| jobs.max(1));
+        let slots = settings.slots().max(1);
+        let pods = [fits, jobs].into_iter().flatten().fold(slots, usize::min);
+        Self { pods, fits, jobs }
     }
 }
 
@@ -137,10 +94,6 @@ fn sum(services: usize, amount: impl Fn(ContainerKind, Resource) -> Amount) -> C
     Capacity { cpu: all(Resource::Cpu), memory: all(Resource::Memory) }
 }
 
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
 #[cfg(test)]
 mod tests {
     use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -158,25 +111,17 @@ mod tests {
         let laptop = Some(capacity("1050m", "3500Mi"));
         let small = Some(capacity("350m", "1Gi"));
         let table = [
-            (None, None, "8 pods at once: 2 runners x 4 concurrent"),
-            (laptop, None, "8 pods at once: 2 runners x 4 concurrent"),
-            (laptop, Some(20), "8 pods at once: 2 runners x 4 concurrent"),
-            (laptop, Some(3), "3 pods at once: `--jobs` says so"),
-            (laptop, Some(0), "1 pod at once: `--jobs` says so"),
-            (
-                small,
-                None,
-                "3 pods at once: each requests 100m CPU and 64Mi memory, and the node has 350m CPU and 1Gi memory",
-            ),
-            (small, Some(2), "2 pods at once: `--jobs` says so"),
-            (
-                Some(capacity("50m", "1Gi")),
-                None,
-                "1 pod at once: each requests 100m CPU and 64Mi memory, and the node has 50m CPU and 1Gi memory",
-            ),
+            (None, None, 8),
+            (laptop, None, 8),
+            (laptop, Some(20), 8),
+            (laptop, Some(3), 3),
+            (laptop, Some(0), 1),
+            (small, None, 3),
+            (small, Some(2), 2),
+            (Some(capacity("50m", "1Gi")), None, 1),
         ];
-        for (free, jobs, expected) in table {
-            assert_eq!(Concurrency::of(&Settings::default(), 0, free, jobs).to_string(), expected);
+        for (free, jobs, pods) in table {
+            assert_eq!(Concurrency::of(&Settings::default(), 0, free, jobs).pods, pods, "{free:?} {jobs:?}");
         }
     }
 

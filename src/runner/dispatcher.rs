@@ -169,7 +169,7 @@ impl Dispatcher {
     async fn control(&mut self, wish: Control) {
         match wish {
             Control::Cancel if self.ending == Ending::No => {
-                let message = "running jobs get up to 30 s for their `after_script`, others do not start";
+                let message = "jobs get 30 s for `after_script`; a second interrupt kills them";
                 self.cancel(message).await;
             }
             Control::Kill if self.ending < Ending::Killing => self.kill().await,

@@ -6,7 +6,8 @@ pub(super) use plan::{allow_failure, span, when};
 
 use crate::{
     pipeline::{Context, Event, Job, Pipeline},
-    runner::{Capacity, build::DUMMY_VARIABLES, settings::Amount},
+    report::plan::Slots,
+    runner::{Capacity, Concurrency, Settings, build::DUMMY_VARIABLES, settings::Amount},
 };
 
 /// CPU that a kind node's own pods request, in thousandths: etcd, the API server and its companions.
@@ -30,7 +31,7 @@ pub fn title(context: &Context) -> String {
 }
 
 /// The most services that a job of the pipeline has.
-pub fn most_services(pipeline: &Pipeline) -> usize {
+fn most_services(pipeline: &Pipeline) -> usize {
     pipeline.jobs.iter().map(|job| job.services.len()).max().unwrap_or(0)
 }
 
@@ -40,6 +41,12 @@ pub fn estimated_room() -> Option<Capacity> {
     let cpus = std::thread::available_parallelism().ok()?.get() as u64;
     let cpu = Amount::thousandths((cpus * 1000).saturating_sub(NODE_OWN_CPU));
     Some(Capacity { cpu, memory: Amount::units(u64::MAX / 2) })
+}
+
+/// How many pods run at once where the node has `free` left for them, and what binds.
+pub fn slots(settings: &Settings, pipeline: &Pipeline, free: Option<Capacity>, jobs: Option<usize>) -> Slots {
+    let Concurrency { pods, fits, jobs } = Concurrency::of(settings, most_services(pipeline), free, jobs);
+    Slots { pods, runners: settings.runners.len(), concurrent: settings.concurrent, fits, jobs }
 }
 
 /// Keywords that are accepted and not acted on, each once, for people.

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use super::{dummies, estimated_room, most_services, not_simulated, title};
+use super::{dummies, estimated_room, most_services, not_simulated, slots, title};
 use crate::{
     cli::{
         builds::Builds,
@@ -11,7 +11,7 @@ use crate::{
     },
     config::keyword::{job::AllowFailure, rules::When},
     pipeline::{Job, JobId, job::Need},
-    report::plan::{Plan, PlanJob, PlanStage, Slots},
+    report::plan::{Plan, PlanJob, PlanStage},
     runner::{
         Settings, Slot,
         concurrency::{requested, requested_of_a_real_cluster},
@@ -47,23 +47,16 @@ pub fn plan(
             .collect(),
     };
     let services = most_services(pipeline);
-    let fits = estimated_room().map(|free| requested(settings, services).fits(free).max(1));
-    let mut facts = project.notes.clone();
-    facts.extend(
-        pods.shared.as_ref().map(|image| format!("every job runs in `{image}` with {}", pods.limits)),
-    );
+    let image = pods.shared.as_ref().map(|image| format!("every job runs in `{image}` with {}", pods.limits));
+    let mut facts: Vec<_> = image.into_iter().collect();
     facts.extend(runner_facts(runner, services));
     Plan {
         title: title(&planned.context),
         name: pipeline.name.clone(),
         filtered: pipeline.filtered.clone(),
         stages: pipeline.stages.iter().map(stage).collect(),
-        slots: (!pipeline.jobs.is_empty()).then_some(Slots {
-            runners: settings.runners.len(),
-            concurrent: settings.concurrent,
-            fits,
-            jobs,
-        }),
+        slots: (!pipeline.jobs.is_empty()).then(|| slots(settings, pipeline, estimated_room(), jobs)),
+        notes: project.notes.clone(),
         runner: facts,
         left_out: pipeline.left_out.iter().map(|left| (left.name.clone(), shortened(&left.reason))).collect(),
         not_simulated: not_simulated(pipeline),

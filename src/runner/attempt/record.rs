@@ -59,6 +59,14 @@ impl Record {
         self.show(written).await;
     }
 
+    /// A line that frames the trace. Its events say the same: they have no output of it.
+    pub(super) async fn note(&mut self, text: &str) {
+        let text = self.parser.masked(text);
+        if let Err(error) = self.trace.note(&text) {
+            self.incomplete(&error).await;
+        }
+    }
+
     /// A warning of the runner's own.
     pub(super) async fn warn(&mut self, text: &str) {
         self.say(&selection::warning(text)).await;
@@ -82,7 +90,7 @@ impl Record {
                 format!("\x1b[31;1mERROR: Job failed: {}\x1b[0;m", failure.message)
             }
         };
-        self.say(&text).await;
+        self.note(&text).await;
     }
 
     pub(super) fn tail(&self) -> Vec<String> {
@@ -107,13 +115,16 @@ impl Record {
     async fn show(&mut self, written: io::Result<String>) {
         match written {
             Ok(line) => self.send(Event::JobOutput { job: self.job.clone(), line }).await,
-            Err(error) if !self.is_broken => {
-                self.is_broken = true;
-                let path = self.trace.path().display();
-                let message = format!("the trace `{path}` is not complete: {error}");
-                self.send(Event::Notice { message }).await;
-            }
-            Err(_) => {}
+            Err(error) => self.incomplete(&error).await,
+        }
+    }
+
+    async fn incomplete(&mut self, error: &io::Error) {
+        if !self.is_broken {
+            self.is_broken = true;
+            let path = self.trace.path().display();
+            let message = format!("the trace `{path}` is not complete: {error}");
+            self.send(Event::Notice { message }).await;
         }
     }
 

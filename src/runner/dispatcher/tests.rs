@@ -321,7 +321,7 @@ async fn canceling_lets_running_jobs_end_and_starts_no_other() {
         events,
         [
             "build #1 started on runner-0",
-            "canceling: running jobs get up to 30 s for their `after_script`, others do not start",
+            "canceling: jobs get 30 s for `after_script`; a second interrupt kills them",
             "test is canceled: canceled before it started",
             "stage test: canceled",
             "build #1 finished: canceled",

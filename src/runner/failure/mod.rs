@@ -25,7 +25,8 @@ pub const HELPER: &str = "helper";
 /// What a pod's status says of its job.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Observed {
-    /// The pod has a node, and a container waits for its image.
+    /// The kubelet says that an image is not there yet. While it makes a container it does not say whether
+    /// it pulls: `ContainerCreating` stands for both.
     pub is_pulling: bool,
     /// The build container runs.
     pub is_build_up: bool,
@@ -39,9 +40,9 @@ pub struct Observed {
 pub fn observe(pod: &Pod) -> Observed {
     let build = container(pod, BUILD).and_then(|it| it.state.as_ref());
     let helper = container(pod, HELPER).and_then(|it| it.state.as_ref());
-    let has_node = pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some());
+    let waiting = build.and_then(|state| state.waiting.as_ref()?.reason.as_deref());
     Observed {
-        is_pulling: has_node && build.is_some_and(|state| state.waiting.is_some()),
+        is_pulling: matches!(waiting, Some("ErrImagePull" | "ImagePullBackOff")),
         is_build_up: build.is_some_and(|state| state.running.is_some()),
         is_helper_up: helper.is_some_and(|state| state.running.is_some()),
         ended: build.and_then(|state| state.terminated.clone()),

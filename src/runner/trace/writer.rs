@@ -39,8 +39,7 @@ impl Trace {
     /// # Errors
     /// When the file cannot be written.
     pub fn line(&mut self, line: &[u8]) -> io::Result<String> {
-        self.file.write_all(line)?;
-        self.at_line_start = line.ends_with(b"\n");
+        self.write(line)?;
         let shown = display(line);
         if self.tail.len() == TAIL {
             self.tail.pop_front();
@@ -54,9 +53,26 @@ impl Trace {
     /// # Errors
     /// When the file cannot be written.
     pub fn say(&mut self, text: &str) -> io::Result<String> {
-        let start = if self.at_line_start { "" } else { "\n" };
-        self.file.write_all(start.as_bytes())?;
+        self.end_line()?;
         self.line(format!("{text}\n").as_bytes())
+    }
+
+    /// Adds a line of the runner's own that only the file has: it is no part of the tail.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn note(&mut self, text: &str) -> io::Result<()> {
+        self.end_line()?;
+        self.write(format!("{text}\n").as_bytes())
+    }
+
+    fn end_line(&mut self) -> io::Result<()> {
+        if self.at_line_start { Ok(()) } else { self.write(b"\n") }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.at_line_start = bytes.ends_with(b"\n");
+        self.file.write_all(bytes)
     }
 
     /// Where it is.

@@ -1,5 +1,6 @@
 //! `podline run`: the pipeline as pods.
 
+mod again;
 mod choice;
 mod closing;
 pub(super) mod interrupt;
@@ -49,8 +50,16 @@ pub(super) fn run(
         return Ok(ExitCode::Success);
     }
     let run = Run::begin(&project.own_folder())?;
-    let work =
-        Work { project: &project, planned: &planned, runner: &runner, arguments, environment, run, choice };
+    let work = Work {
+        folder,
+        project: &project,
+        planned: &planned,
+        runner: &runner,
+        arguments,
+        environment,
+        run,
+        choice,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(work.run(printer));
     // what still waits in other threads, for instance for a broken connection, must not hold the process

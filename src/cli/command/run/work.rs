@@ -1,11 +1,12 @@
 //! A run from the first step to the last: cluster and sources, jobs, what is left behind.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{path::Path, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::task::TaskTracker;
 
 use super::{
+    again::Again,
     choice::Choice,
     closing,
     interrupt::{self, Interrupt},
@@ -28,11 +29,11 @@ use crate::{
         self, Namespace, Owner, Place, Provisioner, ServiceAccount,
         kind::{Kind, KindEngine, Lifetime},
     },
-    event::{Event, Outline, OutlineJob},
+    event::{Event, Outline, OutlineJob, Status},
     pipeline::Pipeline,
-    report::{self, Model, Printer, printer::View, spinner::Spinner},
+    report::{self, Model, Printer, plan::Slots, printer::View, spinner::Spinner},
     runner::{
-        Capacity, Concurrency, Control, DispatchOptions, Summary,
+        Capacity, Control, DispatchOptions, Summary,
         artifacts::ArtifactStore,
         attempt::JobExecutor,
         cache::CacheFolder,
@@ -54,6 +55,8 @@ const KEPT: &str = "dev";
 
 /// A run with all that it needs to know.
 pub(super) struct Work<'w> {
+    /// The project's folder as the user names it.
+    pub(super) folder: &'w Path,
     pub(super) project: &'w Project,
     pub(super) planned: &'w Planned,
     pub(super) runner: &'w Runner,
@@ -150,8 +153,7 @@ impl Work<'_> {
         let ready = tokio::select! {
             ready = self.ready(target, &events) => ready?,
             _ = interrupts.recv() => {
-                let message = "no job has started".to_owned();
-                drop(events.send(Event::Canceling { message }).await);
+                drop(events.send(canceled(&builds.pipeline, started.elapsed())).await);
                 return Ok(End::Interrupted);
             }
         };
@@ -159,7 +161,11 @@ impl Work<'_> {
         let pipeline = Arc::clone(&builds.pipeline);
         let executor = Arc::new(self.executor(builds, &place, sources));
         let (control, controls) = mpsc::channel(4);
-        let options = self.options(&place, started);
+        let slots = self.slots(Some(free(&place)));
+        if slots.pods != self.slots(view::estimated_room()).pods {
+            drop(events.send(Event::Notice { message: slots.sentence() }).await);
+        }
+        let options = self.options(slots, started);
         let mut run = pin!(dispatch(pipeline, options, executor.clone(), controls, events));
         let summary = loop {
             tokio::select! {
@@ -229,15 +235,11 @@ impl Work<'_> {
         }
     }
 
-    fn options(&self, place: &Place, started: Instant) -> DispatchOptions {
-        let free = Capacity {
-            cpu: Amount::thousandths(place.node.free.cpu_millis),
-            memory: Amount::units(place.node.free.memory_bytes),
-        };
+    fn options(&self, slots: Slots, started: Instant) -> DispatchOptions {
         DispatchOptions {
             runners: self.runner.settings.runners.clone(),
             concurrent: self.runner.settings.concurrent,
-            limit: Some(self.pods_at_once(Some(free))),
+            limit: Some(slots.pods),
             manual: self.choice.manual.clone(),
             deploy: self.choice.deploy.clone(),
             delays: self.choice.delays,
@@ -245,10 +247,9 @@ impl Work<'_> {
         }
     }
 
-    fn pods_at_once(&self, free: Option<Capacity>) -> usize {
+    fn slots(&self, free: Option<Capacity>) -> Slots {
         let jobs = self.arguments.runner.jobs.or(self.project.file.run.jobs).map(std::num::NonZeroUsize::get);
-        let services = view::most_services(&self.choice.pipeline);
-        Concurrency::of(&self.runner.settings, services, free, jobs).pods
+        view::slots(&self.runner.settings, &self.choice.pipeline, free, jobs)
     }
 
     fn outline(&self, pipeline: &Pipeline) -> Outline {
@@ -259,7 +260,7 @@ impl Work<'_> {
             name: pipeline.name.clone(),
             title: view::title(&self.planned.context),
             engine: "kind".to_owned(),
-            slots: self.pods_at_once(view::estimated_room()),
+            slots: self.slots(view::estimated_room()).pods,
             stages: pipeline.stages.clone(),
             jobs: pipeline
                 .jobs
@@ -282,14 +283,34 @@ impl Work<'_> {
         cluster: Option<&str>,
     ) -> Result<ExitCode, Failed> {
         match end? {
-            End::Interrupted => Ok(ExitCode::Interrupted),
+            End::Interrupted => {
+                if printer.view() != View::Json {
+                    printer.say("canceled before a job has started\n");
+                }
+                Ok(ExitCode::Interrupted)
+            }
             End::Finished(summary) => {
                 if printer.view() != View::Json {
-                    closing::show(printer, model, &summary, pipeline, &self.run, cluster);
+                    let again = Again::of(self.folder, self.arguments, cluster);
+                    closing::show(printer, model, &summary, pipeline, &self.run, &again);
                 }
                 Ok(summary.status.into())
             }
         }
+    }
+}
+
+/// The end of a run that no job has begun.
+fn canceled(pipeline: &Pipeline, took: Duration) -> Event {
+    let jobs = pipeline.jobs.iter().map(|job| (job.name.clone(), Status::Canceled));
+    Event::PipelineFinished { status: Status::Canceled, jobs: jobs.collect(), took }
+}
+
+/// What the node of a place has left for pods.
+fn free(place: &Place) -> Capacity {
+    Capacity {
+        cpu: Amount::thousandths(place.node.free.cpu_millis),
+        memory: Amount::units(place.node.free.memory_bytes),
     }
 }
 

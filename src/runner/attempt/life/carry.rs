@@ -14,7 +14,7 @@ impl Life<'_> {
     /// Starts to carry everything in that the job needs: its supervisor waits for that.
     pub(super) async fn carry_in(&mut self, record: &mut Record) -> Option<End> {
         record.phase(Phase::Sources).await;
-        record.say(&format!("Running on {} via {}...", self.name, self.attempt.slot.runner)).await;
+        record.note(&format!("Running on {} via {}...", self.name, self.attempt.slot.runner)).await;
         if !self.build.pre_get_sources_script.is_empty() {
             record.warn("hooks:pre_get_sources_script does not run: podline checks out on the host").await;
         }

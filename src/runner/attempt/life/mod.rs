@@ -137,7 +137,7 @@ impl<'a> Life<'a> {
     pub(super) async fn run(&mut self, record: &mut Record) -> End {
         record.phase(Phase::Preparing).await;
         let image = &self.build.image;
-        record.say(&format!("Using Kubernetes executor with image {} ...", image.name)).await;
+        record.note(&format!("Using Kubernetes executor with image {} ...", image.name)).await;
         if let Err(error) = self.executor.pods.create(self.pod).await {
             return End::Failed(failure::engine_failed("the pod was not created", &error));
         }

@@ -1,0 +1,104 @@
+//! Commands that go on from a run, as they are typed in the same place.
+
+use std::path::Path;
+
+use clap::ValueEnum as _;
+
+use crate::cli::args::{EventKind, RunArguments};
+
+/// What the commands after a run have in common with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Again {
+    /// `-C`, where the project is not the current folder.
+    project: String,
+    /// What made the pipeline what it was, and where it ran.
+    flags: String,
+    /// The cluster that `--keep` has left.
+    pub(super) kept: Option<String>,
+}
+
+impl Again {
+    /// `stays` is the cluster that is there after the run.
+    pub(super) fn of(folder: &Path, arguments: &RunArguments, stays: Option<&str>) -> Self {
+        let project = match folder.to_string_lossy() {
+            here if here == "." => String::new(),
+            folder => format!(" -C {}", quoted(&folder)),
+        };
+        let pipeline = &arguments.pipeline;
+        let mut flags = String::new();
+        let mut flag = |name: &str, value: Option<&str>| {
+            if let Some(value) = value {
+                flags.push_str(&format!(" --{name} {}", quoted(value)));
+            }
+        };
+        flag("file", pipeline.file.as_deref());
+        let event = pipeline.event.to_possible_value().filter(|_| pipeline.event != EventKind::Push);
+        flag("event", event.as_ref().map(|event| event.get_name()));
+        flag("branch", pipeline.branch.as_deref());
+        flag("tag", pipeline.tag.as_deref());
+        for (name, value) in &pipeline.variables {
+            flag("var", Some(&format!("{name}={value}")));
+        }
+        for (name, value) in &pipeline.inputs {
+            flag("input", Some(&format!("{name}={value}")));
+        }
+        flag("cluster", arguments.cluster.as_deref().or(stays));
+        let kept = stays.filter(|_| arguments.keep).map(str::to_owned);
+        Self { project, flags, kept }
+    }
+
+    /// `podline run` as before, with something more.
+    pub(super) fn run(&self, more: &str) -> String {
+        format!("podline run{}{} {more}", self.project, self.flags).trim_end().to_owned()
+    }
+
+    /// `podline log` of a job.
+    pub(super) fn log(&self, job: &str) -> String {
+        format!("podline log{} {}", self.project, quoted(job))
+    }
+}
+
+/// A word as a shell takes it.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::args::{Arguments, Command};
+
+    #[test]
+    fn a_command_that_goes_on_says_what_the_first_one_said() {
+        let table = [
+            ("podline run", None, "podline run test"),
+            ("podline run --keep", Some("dev"), "podline run --cluster dev test"),
+            ("podline run other --cluster ci", Some("ci"), "podline run --cluster ci test"),
+            ("podline run -C a/b --tag v1", None, "podline run -C a/b --tag v1 test"),
+            (
+                "podline run --event merge_request --var A=x;y",
+                None,
+                "podline run --event merge_request --var 'A=x;y' test",
+            ),
+        ];
+        for (typed, stays, again) in table {
+            let arguments = Arguments::try_parse_from(typed.split(' ')).expect("the arguments are right");
+            let Command::Run(run) = &arguments.command else { panic!("`{typed}` is no run") };
+            assert_eq!(Again::of(&arguments.directory, run, stays).run("test"), again);
+        }
+    }
+
+    #[test]
+    fn a_shell_takes_a_word_as_it_is() {
+        assert_eq!(quoted("unit: [stable]"), "'unit: [stable]'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}
