@@ -4,9 +4,9 @@
 //! runner expands once more with Go's `os.Expand` ([`expand_as_runner`]); the shell comes last and is
 //! none of podline's business.
 
-use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
+use std::{collections::HashMap, sync::LazyLock};
 
-use regex::{Captures, Regex};
+use regex::Regex;
 
 /// What GitLab replaces in a keyword's value (`ExpandVariables::VARIABLES_REGEXP`).
 static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
@@ -62,6 +62,10 @@ impl Options {
         Self { keep_unknown: true, file_references: false, raw_references: false, refuse_masked: false };
 }
 
+/// Most bytes that references may be replaced by, in one text or in one list of variables: a guard against
+/// a few lines that grow without bound. Linux takes 128 KB for one variable and some MB for all of them.
+const MAX_REPLACED: usize = 16 << 20;
+
 /// Why references cannot be replaced.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExpandError {
@@ -71,16 +75,19 @@ pub enum ExpandError {
     /// Variables that refer to each other.
     #[error("circular variable reference detected: {}", .0.join(", "))]
     Cycle(Vec<String>),
+    /// A variable that grows by its references beyond all bounds.
+    #[error("with what it refers to, `{0}` grows beyond all bounds")]
+    TooBig(String),
 }
 
 /// Replaces references once; unknown ones become empty.
 pub fn expand<'v>(text: &str, lookup: impl Fn(&str) -> Option<&'v str>) -> String {
-    replace(text, |name, _| Some(lookup(name).map_or(Cow::Borrowed(""), Cow::Borrowed)))
+    replace(text, |name| Some(lookup(name).unwrap_or_default()))
 }
 
 /// Replaces references once; unknown ones stay as they are written.
 pub fn expand_existing<'v>(text: &str, lookup: impl Fn(&str) -> Option<&'v str>) -> String {
-    replace(text, |name, _| lookup(name).map(Cow::Borrowed))
+    replace(text, lookup)
 }
 
 /// Replaces references once, with regard to what each variable is.
@@ -93,12 +100,12 @@ pub fn expand_with<'v>(
     lookup: impl Fn(&str) -> Option<Definition<'v>>,
 ) -> Result<String, ExpandError> {
     let mut refused = None;
-    let expanded = replace(text, |name, _| {
+    let expanded = replace(text, |name| {
         let found = lookup(name);
         if options.refuse_masked && found.is_some_and(|definition| definition.masked) {
             refused.get_or_insert_with(|| name.to_owned());
         }
-        replacement(found, options).map(Cow::Borrowed)
+        replacement(found, options)
     });
     refused.map_or(Ok(expanded), |name| Err(ExpandError::Masked(name)))
 }
@@ -109,19 +116,21 @@ pub fn expand_with<'v>(
 ///
 /// # Errors
 /// [`ExpandError::Cycle`] for variables that refer to each other; a variable that refers to its own key
-/// means an earlier one of that key.
+/// means an earlier one of that key. [`ExpandError::TooBig`] for values that grow without bound.
 pub fn expand_all(list: &[Definition<'_>], options: Options) -> Result<Vec<String>, ExpandError> {
     let last: HashMap<&str, usize> = list.iter().enumerate().map(|(at, item)| (item.key, at)).collect();
     let order = by_dependency(list, &last)?;
     let mut values: Vec<String> = list.iter().map(|item| item.value.to_owned()).collect();
     let mut known: HashMap<&str, usize> = HashMap::new();
+    let mut left = MAX_REPLACED;
     for at in order {
         let item = &list[at];
         if !item.raw && may_refer(item.value) {
-            values[at] = replace_by(&NESTED, item.value, |name, _| {
+            let expanded = replace_by(&NESTED, item.value, &mut left, |name| {
                 let found = known.get(name).map(|&at| Definition { value: &values[at], ..list[at] });
-                replacement(found, options).map(|value| Cow::Owned(value.to_owned()))
+                replacement(found, options)
             });
+            values[at] = expanded.map_err(|Exhausted| ExpandError::TooBig(item.key.to_owned()))?;
         }
         known.insert(item.key, at);
     }
@@ -154,7 +163,11 @@ pub fn expand_as_runner<'v>(text: &str, lookup: impl Fn(&str) -> Option<&'v str>
             "" => {}
             // `JobVariables.Get` of the runner answers for the shell's special names.
             "$" => expanded.push('$'),
-            name => expanded.push_str(lookup(name).unwrap_or_default()),
+            name => {
+                let value = lookup(name).unwrap_or_default();
+                let fits = expanded.len() + value.len() <= text.len() + MAX_REPLACED;
+                expanded.push_str(if fits { value } else { "" });
+            }
         }
         rest = &rest[width..];
     }
@@ -192,25 +205,39 @@ fn replacement<'v>(found: Option<Definition<'v>>, options: Options) -> Option<&'
     }
 }
 
-fn replace<'v>(text: &str, by: impl FnMut(&str, &str) -> Option<Cow<'v, str>>) -> String {
-    if !may_refer(text) {
-        return text.to_owned();
-    }
-    replace_by(&REFERENCE, text, by)
+/// Replaces references in one text; one that would grow without bound stays as it is written.
+fn replace<'v>(text: &str, by: impl FnMut(&str) -> Option<&'v str>) -> String {
+    let mut left = MAX_REPLACED;
+    replace_by(&REFERENCE, text, &mut left, by).unwrap_or_else(|Exhausted| text.to_owned())
 }
 
-/// Replaces what the pattern finds by what `by` says of the name and the whole reference.
+/// The references of a text are replaced by more than is left.
+struct Exhausted;
+
+/// Replaces what the pattern finds by what `by` says of the name; what it knows nothing of stays.
 fn replace_by<'v>(
     pattern: &Regex,
     text: &str,
-    mut by: impl FnMut(&str, &str) -> Option<Cow<'v, str>>,
-) -> String {
-    let replacer = |found: &Captures<'_>| {
-        let whole = &found[0];
-        let name = found.iter().skip(1).flatten().next();
-        name.and_then(|name| by(name.as_str(), whole)).map_or_else(|| whole.to_owned(), Cow::into_owned)
-    };
-    pattern.replace_all(text, replacer).into_owned()
+    left: &mut usize,
+    mut by: impl FnMut(&str) -> Option<&'v str>,
+) -> Result<String, Exhausted> {
+    if !may_refer(text) {
+        return Ok(text.to_owned());
+    }
+    let mut expanded = String::with_capacity(text.len());
+    let mut end = 0;
+    for found in pattern.captures_iter(text) {
+        let (Some(whole), Some(name)) = (found.get(0), found.iter().skip(1).flatten().next()) else {
+            continue;
+        };
+        let Some(value) = by(name.as_str()) else { continue };
+        *left = left.checked_sub(value.len()).ok_or(Exhausted)?;
+        expanded.push_str(&text[end..whole.start()]);
+        expanded.push_str(value);
+        end = whole.end();
+    }
+    expanded.push_str(&text[end..]);
+    Ok(expanded)
 }
 
 fn may_refer(text: &str) -> bool {

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::config::{
     Config, Diagnostic, Diagnostics,
+    expand::ExpandError,
     keyword::{
         self, Rule, When,
         job::{AllowFailure, EnvironmentAction},
@@ -144,9 +145,11 @@ impl<'c, 'r> Creation<'c, 'r> {
                 (None, reason)
             }
         };
-        if let Some(cycle) = scope.cycle() {
-            let message = format!("`{}`: {cycle}", job.name.value);
-            diagnostics.push(Diagnostic::error("variable-cycle", message, job.name.span));
+        if let Some(error) = scope.expansion_error() {
+            let code =
+                if matches!(error, ExpandError::Cycle(_)) { "variable-cycle" } else { "variable-too-big" };
+            let message = format!("`{}`: {error}", job.name.value);
+            diagnostics.push(Diagnostic::error(code, message, job.name.span));
         }
         let stages = &self.config.stages;
         Ok(Seed {
@@ -217,7 +220,7 @@ impl<'c, 'r> Creation<'c, 'r> {
         let reasons: HashMap<String, String> =
             absent.iter().map(|(_, name, reason)| (name.clone(), reason.clone())).collect();
         let present = seeds.iter().map(|seed| (seed.instance.name.clone(), seed.stage));
-        let mut names = Names::new(self.config, present, reasons);
+        let mut names = Names::new(self.config, present, reasons, diagnostics);
         let jobs: Vec<Job> = seeds.iter().map(|seed| self.job(seed, &mut names, diagnostics)).collect();
         names.warn_of_unresolved(diagnostics);
         let jobs = with_artifacts_only(jobs);

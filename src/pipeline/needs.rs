@@ -27,17 +27,18 @@ pub(super) struct Names<'c> {
     /// Needed jobs that cannot be built: where they are first asked for, and by which jobs.
     unresolved: IndexMap<String, (Span, Vec<String>)>,
     reported: HashSet<String>,
-    /// Codes of what was reported here.
-    codes: HashSet<&'static str>,
+    /// Places in which the reading of the configuration has found something.
+    known: HashSet<Span>,
 }
 
 impl<'c> Names<'c> {
     /// `present` are the jobs of the pipeline in order with the index of their stage; `left_out` the
-    /// other instances with the reason.
+    /// other instances with the reason; `found` is what is wrong with the configuration.
     pub(super) fn new(
         config: &'c Config,
         present: impl Iterator<Item = (String, usize)>,
         left_out: HashMap<String, String>,
+        found: &Diagnostics,
     ) -> Self {
         let with_parallel = config.jobs.iter().filter(|job| job.parallel.is_some());
         let names = |job: &Job| matrix::instances(job).into_iter().map(|instance| instance.name).collect();
@@ -48,7 +49,7 @@ impl<'c> Names<'c> {
             left_out,
             unresolved: IndexMap::new(),
             reported: HashSet::new(),
-            codes: HashSet::new(),
+            known: found.iter().filter_map(|found| found.span).collect(),
         }
     }
 
@@ -123,6 +124,10 @@ impl<'c> Names<'c> {
 
     fn report_missing(&mut self, job: &Job, need: &Written, name: &str, diagnostics: &mut Diagnostics) {
         let NeedTarget::Job { name: written, .. } = &need.target else { return };
+        // Asked first, as a suggestion looks at the names of all jobs.
+        if self.known.contains(&need.span) {
+            return;
+        }
         let message =
             format!("`{}` needs `{name}`, but `{name}` does not exist in the pipeline", job.name.value);
         let reason = self.left_out.get(name).cloned();
@@ -222,7 +227,7 @@ impl<'c> Names<'c> {
                     None => is_known |= self.left_out.contains_key(&instance),
                 }
             }
-            if !is_known && self.config.unavailable.is_empty() {
+            if !is_known && self.config.unavailable.is_empty() && !self.known.contains(&name.span) {
                 let message =
                     format!("`{}` depends on `{}`, which does not exist", job.name.value, name.value);
                 let error = Diagnostic::error("missing-dependency", message, name.span);
@@ -241,11 +246,8 @@ impl<'c> Names<'c> {
     /// Adds what all instances of a job would say only once, and nothing where the reading of the
     /// configuration has already found something: it knows all names, but not which jobs are left out.
     fn report(&mut self, diagnostics: &mut Diagnostics, diagnostic: Diagnostic) {
-        let is_new = self.reported.insert(format!("{:?}{}", diagnostic.span, diagnostic.message));
-        let is_of_here = |known: &Diagnostic| self.codes.contains(known.code);
-        let is_known = diagnostics.iter().any(|known| known.span == diagnostic.span && !is_of_here(known));
-        if is_new && !is_known {
-            self.codes.insert(diagnostic.code);
+        let is_known = diagnostic.span.is_some_and(|span| self.known.contains(&span));
+        if !is_known && self.reported.insert(format!("{:?}{}", diagnostic.span, diagnostic.message)) {
             diagnostics.push(diagnostic);
         }
     }
@@ -279,6 +281,7 @@ fn interpolate(text: &str, variables: &[(String, String)], unknown: &mut Vec<Str
 /// A circle of jobs that need each other, if there is one.
 pub(super) fn cycle(needs: &[Option<Vec<Need>>]) -> Option<Vec<JobId>> {
     let mut done = vec![false; needs.len()];
+    let mut is_open = vec![false; needs.len()];
     for start in 0..needs.len() {
         let mut path: Vec<(usize, usize)> = vec![(start, 0)];
         while let Some((at, next)) = path.pop() {
@@ -287,11 +290,14 @@ pub(super) fn cycle(needs: &[Option<Vec<Need>>]) -> Option<Vec<JobId>> {
             }
             let Some(need) = needs[at].as_ref().and_then(|list| list.get(next)) else {
                 done[at] = true;
+                is_open[at] = false;
                 continue;
             };
             path.push((at, next + 1));
+            is_open[at] = true;
             let child = need.job.0;
-            if let Some(from) = path.iter().position(|(open, _)| *open == child) {
+            if is_open[child] {
+                let from = path.iter().position(|(open, _)| *open == child).unwrap_or_default();
                 return Some(path[from..].iter().map(|(open, _)| JobId(*open)).collect());
             }
             path.push((child, 0));

@@ -90,8 +90,8 @@ impl<'v> Scope<'v> {
         self.last.get(name).map(|&at| self.list[at].value.as_str())
     }
 
-    /// Variables that refer to each other in a circle.
-    pub(super) fn cycle(&self) -> Option<&ExpandError> {
+    /// Why the variables cannot be expanded, if so.
+    pub(super) fn expansion_error(&self) -> Option<&ExpandError> {
         self.all_expanded().as_ref().err()
     }
 

@@ -26,7 +26,8 @@ pub(super) fn read(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Vec<Need>>
         let rest = format_args!("has {} entries, GitLab takes {MOST}", entries.len());
         cx.report(value.error("too-many", rest));
     }
-    let needs: Vec<Need> = entries.iter().filter_map(|entry| need(entry, cx)).collect();
+    // Those behind the limit would be compared with all others, and are refused with the list anyway.
+    let needs: Vec<Need> = entries.iter().take(MOST).filter_map(|entry| need(entry, cx)).collect();
     let projects = needs.iter().filter(|need| matches!(need.target, NeedTarget::Project { .. })).count();
     if projects > MOST_PROJECTS {
         let rest = format_args!("has {projects} entries with `project`, GitLab takes {MOST_PROJECTS}");
