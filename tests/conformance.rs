@@ -7,6 +7,8 @@
 mod corpus;
 #[path = "conformance/deviations.rs"]
 mod deviations;
+#[path = "conformance/hostile.rs"]
+mod hostile;
 #[path = "conformance/project.rs"]
 mod project;
 #[path = "conformance/scheduler.rs"]
