@@ -88,11 +88,6 @@ impl Project {
         self
     }
 
-    /// The text of a file.
-    pub(crate) fn read(&self, path: &str) -> String {
-        fs::read_to_string(self.path().join(path)).expect("a file can be read")
-    }
-
     /// A `podline` command here.
     pub(crate) fn podline(&self, arguments: &[&str]) -> Podline {
         let mut command = Command::new(env!("CARGO_BIN_EXE_podline"));

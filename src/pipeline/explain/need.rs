@@ -45,7 +45,7 @@ pub(super) fn explained(
     instance: &Instance,
     written: &[Written],
 ) -> Vec<ExplainedNeed> {
-    let mut names = Names::new(config, std::iter::empty(), HashMap::new());
+    let mut names = Names::new(config, std::iter::empty(), HashMap::new(), &Diagnostics::default());
     let mut list = Vec::new();
     for need in written {
         let named = |name: String, state: NeedState| ExplainedNeed {

@@ -173,8 +173,12 @@ async fn a_job_that_succeeds_ends_with_its_end_mark() {
     assert_eq!(report.outcome.result, AttemptResult::Success);
     assert_eq!(started.elapsed(), Duration::ZERO, "the container's status is not waited for");
     assert_eq!(report.phases, [Phase::Preparing, Phase::Sources, Phase::Script]);
-    assert_eq!(report.lines, ["hello",]);
-    assert_eq!(report.trace, report.lines.join("\n") + "\n");
+    assert_eq!(report.lines, ["hello"]);
+    let framed = "Using Kubernetes executor with image busybox:1.36 ...\n\
+                  Running on runner-1 via gitlab-ci-runner-0...\n\
+                  hello\n\
+                  \u{1b}[32;1mJob succeeded\u{1b}[0;m\n";
+    assert_eq!(report.trace, framed);
     assert_eq!(report.outcome.tail, report.lines);
     assert_eq!(run.deletions(), [GRACE]);
     assert!(run.pods.files().contains_key("scripts-42-7/ready"));
