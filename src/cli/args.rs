@@ -80,6 +80,17 @@ Examples:
         /// The job.
         job: String,
     },
+    /// Unpack the artifacts and reports of a job of the last run.
+    #[command(after_help = "\
+Example:
+  podline artifacts build --output /tmp/build")]
+    Artifacts {
+        /// The job.
+        job: String,
+        /// Where to: a folder, made where it is not there, relative to the project.
+        #[arg(short, long, value_name = "DIR")]
+        output: PathBuf,
+    },
     /// Evaluate a `rules:if` expression.
     #[command(after_help = "\
 Examples:

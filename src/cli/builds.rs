@@ -1,6 +1,6 @@
 //! From a job of the pipeline to its build and pod: what a run needs of every attempt.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use indexmap::IndexMap;
 
@@ -14,10 +14,12 @@ use crate::{
     },
     runner::{
         Build, Settings, Slot,
+        attempt::FailedPulls,
         build::{Identity, Inputs},
         cache,
         pod::{PodParts, names, pod},
         script,
+        sources::Variant,
     },
 };
 use k8s_openapi::api::core::v1::Pod;
@@ -92,18 +94,26 @@ impl Builds {
         Build::new(job, &inputs)
     }
 
-    /// The pod of a build.
+    /// The pod of a build, with the next pull policy for containers whose image was not pulled.
     ///
     /// # Errors
     /// When the job asks for what the runner does not allow.
-    pub fn pod(&self, build: &Build, attempt: u32, slot: &Slot) -> Result<Pod, Failure> {
+    pub fn pod(
+        &self,
+        build: &Build,
+        attempt: u32,
+        slot: &Slot,
+        failed_pulls: &FailedPulls,
+    ) -> Result<Pod, Failure> {
+        // A pod that is made again has a name of its own: the old one may still be going away.
+        let failures = u32::try_from(failed_pulls.values().sum::<usize>()).unwrap_or(u32::MAX / 1000);
         let parts = PodParts {
             run: &self.run,
             slot,
-            suffix: &names::suffix(&self.run, build.id, attempt),
+            suffix: &names::suffix(&self.run, build.id, attempt + failures * 1000),
             build_command: script::build_command(build),
             helper_command: script::helper_command(),
-            failed_pulls: HashMap::new(),
+            failed_pulls: failed_pulls.clone(),
         };
         pod(build, &self.settings, &parts)
     }
@@ -123,6 +133,14 @@ impl Builds {
         let mut seen = std::collections::HashSet::new();
         images.retain(|image| !image.is_empty() && seen.insert(image.clone()));
         images
+    }
+
+    /// The ways in which the jobs want their sources, each once. A dotenv report may make another.
+    pub fn source_variants(&self) -> HashSet<Variant> {
+        let slot = Slot { runner: self.settings.runners.first().cloned().unwrap_or_default(), index: 0 };
+        let jobs = self.pipeline.jobs().filter(|(_, job)| job.trigger.is_none());
+        let builds = jobs.filter_map(|(id, _)| self.build(id, 1, &slot, Vec::new()).ok());
+        builds.filter_map(|build| Variant::of(&build)).collect()
     }
 
     /// `CI_JOB_ID`: unique in the project, and growing as GitLab's are.

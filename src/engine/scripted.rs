@@ -48,6 +48,7 @@ pub(crate) enum Call {
 /// Pods that follow a script: one for each of the two streams.
 pub(crate) struct ScriptedPods {
     states: Mutex<VecDeque<Step<Pod>>>,
+    later_states: Mutex<VecDeque<VecDeque<Step<Pod>>>>,
     log: Mutex<VecDeque<Step<Output>>>,
     /// What [`Pods::list`] gives.
     pub(crate) listed: Vec<File>,
@@ -67,6 +68,7 @@ impl ScriptedPods {
     ) -> Self {
         Self {
             states: Mutex::new(states.into_iter().collect()),
+            later_states: Mutex::default(),
             log: Mutex::new(log.into_iter().collect()),
             listed: Vec::new(),
             content: Vec::new(),
@@ -75,6 +77,11 @@ impl ScriptedPods {
             copied: watch::Sender::new(None),
             deleted: watch::Sender::new(false),
         }
+    }
+
+    /// What the pod after the last one does.
+    pub(crate) fn next_states(&mut self, states: Vec<Step<Pod>>) {
+        lock(&self.later_states).push_back(states.into());
     }
 
     pub(crate) fn calls(&self) -> Vec<Call> {
@@ -135,7 +142,8 @@ impl Pods for ScriptedPods {
     }
 
     fn watch(&self, _pod: &str) -> BoxStream<'static, Result<Pod, Error>> {
-        let steps = std::mem::take(&mut *lock(&self.states));
+        let next = lock(&self.later_states).pop_front().unwrap_or_default();
+        let steps = std::mem::replace(&mut *lock(&self.states), next);
         self.play(steps).map(|given| given.map(|(pod, _)| pod)).boxed()
     }
 

@@ -32,12 +32,19 @@ pub fn join(layers: impl IntoIterator<Item = PathBuf>, scripts: Vec<u8>) -> Arch
 
 /// The last part of a job's archive: an empty project folder where there are no sources, the files of
 /// file variables, the scripts, the supervisor's settings, and, as the very last, the mark that all of
-/// that is in place. `left` is what remains of the job's time, `time` when the entries were changed, in
+/// that is in place. `left` is what remains of the job's time,
+/// `health_limit` how long services may take to listen, `time` when the entries were changed, in
 /// seconds since 1970.
 ///
 /// # Errors
 /// When a variable's name is no name for a file.
-pub fn scripts(build: &Build, nonce: &str, left: Duration, time: u64) -> io::Result<Vec<u8>> {
+pub fn scripts(
+    build: &Build,
+    nonce: &str,
+    left: Duration,
+    health_limit: Duration,
+    time: u64,
+) -> io::Result<Vec<u8>> {
     let mut tarball = Tarball::new(Vec::new(), time);
     tarball.folder(&build.project_dir)?;
     let temporary = generate::temporary_folder(build);
@@ -51,18 +58,12 @@ pub fn scripts(build: &Build, nonce: &str, left: Duration, time: u64) -> io::Res
     }
     let supervisor = format!("{folder}/{}", script::SUPERVISOR_FILE);
     tarball.text(&supervisor, script::SUPERVISOR.as_bytes())?;
-    let settings = script::settings(nonce, build, left);
+    let settings = script::settings(nonce, build, left, health_limit);
     tarball.text(&format!("{folder}/{}", script::SETTINGS), settings.as_bytes())?;
     tarball.text(&format!("{folder}/{}", script::READY), b"")?;
     let mut bytes = tarball.finish()?;
     bytes.extend_from_slice(&END);
     Ok(bytes)
-}
-
-/// Whether a job gets sources at all: `GIT_STRATEGY` of `none` or `empty` leaves its folder empty.
-pub fn wants_sources(build: &Build) -> bool {
-    let strategy = build.variables.iter().rev().find(|variable| variable.key == "GIT_STRATEGY");
-    !strategy.is_some_and(|variable| matches!(variable.value.as_str(), "none" | "empty"))
 }
 
 enum Piece {
@@ -138,7 +139,10 @@ mod tests {
         let layers = [layer(folder.path(), "sources"), layer(folder.path(), "artifacts")];
         let mut build = a_build(&["true"]);
         build.after_script = vec!["true".to_owned()];
-        let archive = join(layers, scripts(&build, "nonce", Duration::from_secs(60), 0).expect("scripts"));
+        let archive = join(
+            layers,
+            scripts(&build, "nonce", Duration::from_secs(60), Duration::from_secs(9), 0).expect("scripts"),
+        );
         assert_eq!(
             names(archive).await,
             [
@@ -164,20 +168,5 @@ mod tests {
         let mut archive = join([PathBuf::from("/nowhere/sources.tar")], Vec::new());
         let error = archive.read_to_end(&mut Vec::new()).await.expect_err("it is gone");
         assert!(error.to_string().contains("/nowhere/sources.tar"), "{error}");
-    }
-
-    #[test]
-    fn a_git_strategy_may_want_no_sources() {
-        for (strategy, wants) in [("fetch", true), ("clone", true), ("none", false), ("empty", false)] {
-            let mut build = a_build(&[]);
-            build.variables = vec![crate::runner::build::BuildVariable {
-                key: "GIT_STRATEGY".to_owned(),
-                value: strategy.to_owned(),
-                masked: false,
-                file: false,
-            }];
-            assert_eq!(wants_sources(&build), wants, "{strategy}");
-        }
-        assert!(wants_sources(&a_build(&[])));
     }
 }

@@ -29,6 +29,8 @@ pub struct ArtifactStore {
 /// The artifacts of a job.
 #[derive(Debug, Clone, Default)]
 struct Kept {
+    name: String,
+    id: u64,
     archive: Option<PathBuf>,
     dotenv: Vec<(String, String)>,
 }
@@ -88,6 +90,13 @@ impl ArtifactStore {
         jobs.iter().filter_map(|job| kept.get(job)?.archive.clone()).collect()
     }
 
+    /// Name and `CI_JOB_ID` of those of these jobs that have an archive, in this order.
+    pub fn names(&self, jobs: &[JobId]) -> Vec<(String, u64)> {
+        let kept = self.lock();
+        let kept = jobs.iter().filter_map(|job| kept.get(job)).filter(|kept| kept.archive.is_some());
+        kept.map(|kept| (kept.name.clone(), kept.id)).collect()
+    }
+
     /// The variables of these jobs' dotenv reports: a later one of the same key wins.
     pub fn dotenv(&self, jobs: &[JobId]) -> Vec<(String, String)> {
         let kept = self.lock();
@@ -109,7 +118,7 @@ impl ArtifactStore {
             return Ok(Taken::default());
         };
         let mut taken = Taken::default();
-        let mut kept = Kept::default();
+        let mut kept = Kept { name: build.name.clone(), id: build.id, ..Kept::default() };
         let has_archive = !artifacts.paths.is_empty() || artifacts.untracked;
         if has_archive && applies(artifacts.when, has_succeeded) {
             taken.lines.push("\x1b[32;1mUploading artifacts...\x1b[0;m".to_owned());
@@ -132,8 +141,18 @@ impl ArtifactStore {
                 kept.dotenv = read_dotenv(&into)?;
             }
         }
+        self.note_project(build)?;
         self.lock().insert(build.job, kept);
         Ok(taken)
+    }
+
+    /// Whoever unpacks the archives later needs to know which folder their paths are below.
+    fn note_project(&self, build: &Build) -> Result<(), IncomingError> {
+        let path = self.path(build, "archive").with_file_name(PROJECT);
+        if path.parent().is_some_and(Path::is_dir) {
+            std::fs::write(path, &build.project_dir)?;
+        }
+        Ok(())
     }
 
     fn path(&self, build: &Build, kind: &str) -> PathBuf {
@@ -143,6 +162,29 @@ impl ArtifactStore {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<JobId, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Name of the file beside a job's archives that has its `CI_PROJECT_DIR`.
+const PROJECT: &str = "project";
+
+/// What a job has left in the folder of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// `CI_PROJECT_DIR`: the paths in the archives are below it.
+    pub project_dir: String,
+    /// The archives, `archive.tar` and one for each kind of report.
+    pub archives: Vec<PathBuf>,
+}
+
+/// What the job with this `CI_JOB_ID` has left in the folder of a run.
+pub fn kept(run: &Path, id: u64) -> Option<Left> {
+    let folder = run.join("artifacts").join(id.to_string());
+    let project_dir = std::fs::read_to_string(folder.join(PROJECT)).ok()?;
+    let entries = std::fs::read_dir(&folder).ok()?.flatten().map(|entry| entry.path());
+    let mut archives: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|extension| extension == "tar")).collect();
+    archives.sort();
+    Some(Left { project_dir, archives })
 }
 
 /// Whether artifacts or a cache are kept after this result.

@@ -11,7 +11,7 @@ mod variables;
 use std::time::Duration;
 
 pub use make::{Identity, Inputs, KeyOfFiles};
-pub use variables::DUMMY_VARIABLES;
+pub use variables::{DUMMY_VARIABLES, RUNNER_VERSION};
 
 use crate::{
     config::keyword::job::{Artifacts, Cache, PullPolicy},

@@ -20,6 +20,7 @@ pub mod sources;
 mod summary;
 mod tarball;
 pub mod trace;
+pub mod unpack;
 
 #[cfg(test)]
 mod fixture;

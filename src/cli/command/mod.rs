@@ -1,5 +1,6 @@
 //! What each subcommand does, one file each.
 
+mod artifacts;
 mod cluster;
 mod completions;
 mod config;
@@ -32,6 +33,7 @@ pub(super) fn run(
     match &arguments.command {
         Command::Run(arguments) => run::run(folder, arguments, environment, printer),
         Command::Cluster(command) => cluster::cluster(command, environment, printer),
+        Command::Artifacts { job, output } => artifacts::artifacts(folder, job, output, printer),
         Command::Log { job } => log::log(folder, job, printer),
         Command::Plan(arguments) => plan::plan(folder, arguments, printer),
         Command::Explain(arguments) => explain::explain(folder, arguments, printer),

@@ -14,7 +14,7 @@ use crate::{
     event::Failure,
     pipeline::Repository,
     report::{Printer, Problem},
-    runner::{Slot, build::image},
+    runner::{Slot, attempt::FailedPulls, build::image},
 };
 
 pub(super) fn pod(folder: &Path, arguments: &PodArguments, printer: &Printer) -> Result<ExitCode, Failed> {
@@ -37,7 +37,7 @@ pub(super) fn pod(folder: &Path, arguments: &PodArguments, printer: &Printer) ->
     let settings = runner.settings.clone();
     let builds = Builds::new(&project, Arc::new(pipeline.clone()), settings, "preview", number, tree);
     let build = builds.build(job, 1, &slot, Vec::new()).map_err(refused)?;
-    let pod = builds.pod(&build, 1, &slot).map_err(refused)?;
+    let pod = builds.pod(&build, 1, &slot, &FailedPulls::new()).map_err(refused)?;
     let text = serde_yaml::to_string(&pod).expect("a pod is YAML");
     printer.data(&text)?;
     Ok(ExitCode::Success)

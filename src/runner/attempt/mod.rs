@@ -12,6 +12,7 @@ mod upload;
 mod tests;
 
 use std::{
+    collections::HashMap,
     hash::{BuildHasher, Hasher, RandomState},
     path::{Path, PathBuf},
     sync::Arc,
@@ -25,7 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     Attempt, AttemptResult, Build, Execute, Outcome, artifacts::ArtifactStore, cache::CacheFolder, failure,
-    sources::Sources, trace::EndMark, trace::Ending,
+    sources::SourceStore, trace::EndMark, trace::Ending,
 };
 use crate::{
     engine::Pods,
@@ -39,17 +40,32 @@ use upload::Upload;
 /// nothing in it is of use any more.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Expands a job and makes its pod.
-pub type Prepare = dyn Fn(&Attempt) -> Result<(Build, Pod), Failure> + Send + Sync;
+/// How many pull policies have failed, by container.
+pub type FailedPulls = HashMap<String, usize>;
+
+/// Makes the builds and pods of attempts.
+pub trait Prepare: Send + Sync {
+    /// Expands a job, at the moment it starts.
+    ///
+    /// # Errors
+    /// When there is no image, or the job asks for what the runner does not allow.
+    fn build(&self, attempt: &Attempt) -> Result<Build, Failure>;
+
+    /// Makes the pod of a build, with the next pull policy for every container whose image was not pulled.
+    ///
+    /// # Errors
+    /// When the job asks for what the runner does not allow.
+    fn pod(&self, build: &Build, attempt: &Attempt, failed_pulls: &FailedPulls) -> Result<Pod, Failure>;
+}
 
 /// Runs jobs as pods.
 pub struct JobExecutor {
     /// Where the pods run.
     pub pods: Arc<dyn Pods>,
     /// Makes a job's build and pod, at the moment it starts.
-    pub prepare: Arc<Prepare>,
+    pub prepare: Arc<dyn Prepare>,
     /// The sources of the run.
-    pub sources: Arc<Sources>,
+    pub sources: Arc<SourceStore>,
     /// The artifacts of the run.
     pub artifacts: ArtifactStore,
     /// The caches of the project.
@@ -68,8 +84,12 @@ pub struct JobExecutor {
 impl Execute for JobExecutor {
     async fn execute(&self, attempt: Attempt, events: mpsc::Sender<Event>) -> Outcome {
         let started = Instant::now();
-        let (build, pod) = match (self.prepare)(&attempt) {
-            Ok(prepared) => prepared,
+        let build = self.prepare.build(&attempt);
+        let made = build.and_then(|build| {
+            self.prepare.pod(&build, &attempt, &FailedPulls::new()).map(|pod| (build, pod))
+        });
+        let (build, pod) = match made {
+            Ok(made) => made,
             Err(failure) => return unprepared(failure),
         };
         let nonce = nonce();
@@ -81,11 +101,12 @@ impl Execute for JobExecutor {
                 return unprepared(system(message));
             }
         };
-        let mut life = Life::new(self, &build, &pod, &attempt, &nonce, started);
+        let mut life = Life::new(self, &build, pod, &attempt, &nonce, started);
         let end = life.run(&mut record).await;
-        let pod = life.last_pod().unwrap_or(&pod);
+        let pod = life.last_pod();
         let upload = Upload { executor: self, build: &build, pod, attempt: &attempt };
         let (result, artifacts) = conclude(end, &upload, &mut record).await;
+        let result = masked(result, &record);
         let grace = if attempt.kill.is_cancelled() { Duration::ZERO } else { GRACE };
         self.delete(pod.metadata.name.clone().unwrap_or_default(), grace);
         record.close(&result).await;
@@ -154,6 +175,17 @@ async fn verdict(mark: &EndMark, upload: &Upload<'_>, record: &mut Record) -> Op
     None
 }
 
+/// What an attempt ended with goes to tables and reports: masked values do not.
+fn masked(result: AttemptResult, record: &Record) -> AttemptResult {
+    let AttemptResult::Failed { failure, exit_code } = result else { return result };
+    let failure = Failure {
+        reason: failure.reason,
+        message: record.masked(&failure.message),
+        help: failure.help.map(|help| record.masked(&help)),
+    };
+    AttemptResult::Failed { failure, exit_code }
+}
+
 fn failed(failure: Failure, exit_code: Option<i32>) -> AttemptResult {
     AttemptResult::Failed { failure, exit_code }
 }
@@ -174,6 +206,15 @@ fn nonce() -> String {
 
 /// The trace of the last attempt of a job in the folder of a run.
 pub fn last_trace(run: &Path, job: &str) -> Option<PathBuf> {
+    last(run, job).map(|(_, path)| path)
+}
+
+/// `CI_JOB_ID` of the last attempt of a job in the folder of a run.
+pub fn last_id(run: &Path, job: &str) -> Option<u64> {
+    last(run, job).map(|(id, _)| id)
+}
+
+fn last(run: &Path, job: &str) -> Option<(u64, PathBuf)> {
     let prefix = format!("{}-", slug(job));
     let number = |path: &Path| -> Option<u64> {
         let name = path.file_name()?.to_str()?;
@@ -181,7 +222,7 @@ pub fn last_trace(run: &Path, job: &str) -> Option<PathBuf> {
     };
     let entries = std::fs::read_dir(run.join(TRACES)).ok()?;
     let traces = entries.flatten().map(|entry| entry.path());
-    traces.filter_map(|path| Some((number(&path)?, path))).max().map(|(_, path)| path)
+    traces.filter_map(|path| Some((number(&path)?, path))).max()
 }
 
 /// The folder of traces in that of a run.

@@ -15,7 +15,11 @@ use crate::{
     },
     event::Phase,
     pipeline::JobId,
-    runner::{Slot, fixture::a_build},
+    runner::{
+        Slot,
+        fixture::a_build,
+        sources::{Sources, Variant},
+    },
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -81,6 +85,28 @@ fn up() -> Vec<Step<Pod>> {
     vec![waiting(), running(), Step::Forever]
 }
 
+/// Always the same build, in a pod with a name of its own for each try.
+struct One(Build);
+
+impl Prepare for One {
+    fn build(&self, _attempt: &Attempt) -> Result<Build, Failure> {
+        Ok(self.0.clone())
+    }
+
+    fn pod(&self, build: &Build, _attempt: &Attempt, failed_pulls: &FailedPulls) -> Result<Pod, Failure> {
+        let mut pod = pod(json!({}));
+        let failed = failed_pulls.get("build").copied().unwrap_or(0);
+        pod.metadata.name = Some(format!("runner-{}", failed + 1));
+        pod.metadata.namespace = Some("kube-ops".to_owned());
+        let container = &mut pod.spec.as_mut().expect("a spec").containers[0];
+        let policies = &build.image.pull_policy;
+        if let Some(policy) = policies.get(failed).or(policies.last()) {
+            container.image_pull_policy = Some(crate::runner::pod::policy_name(*policy).to_owned());
+        }
+        Ok(pod)
+    }
+}
+
 /// A run of one job.
 struct Run {
     pods: Arc<ScriptedPods>,
@@ -106,15 +132,13 @@ impl Run {
         let folder = tempfile::tempdir().expect("a folder");
         let tar = folder.path().join("sources.tar");
         std::fs::write(&tar, "").expect("a file");
+        let sources = Sources { tar, files: ["README.md".to_owned()].into(), submodules: Vec::new() };
+        let sources = SourceStore::with(Variant::of(&build).expect("it wants sources"), sources);
         let pods = Arc::new(pods);
         let executor = JobExecutor {
             pods: Arc::<ScriptedPods>::clone(&pods),
-            prepare: Arc::new(move |_| Ok((build.clone(), pod(json!({}))))),
-            sources: Arc::new(Sources {
-                tar,
-                files: ["README.md".to_owned()].into(),
-                submodules: Vec::new(),
-            }),
+            prepare: Arc::new(One(build)),
+            sources: Arc::new(sources),
             artifacts: ArtifactStore::new(folder.path()),
             caches: CacheFolder::new(folder.path().join("cache")),
             folder: folder.path().to_owned(),
@@ -174,14 +198,62 @@ async fn a_job_that_succeeds_ends_with_its_end_mark() {
     assert_eq!(started.elapsed(), Duration::ZERO, "the container's status is not waited for");
     assert_eq!(report.phases, [Phase::Preparing, Phase::Sources, Phase::Script]);
     assert_eq!(report.lines, ["hello"]);
-    let framed = "Using Kubernetes executor with image busybox:1.36 ...\n\
-                  Running on runner-1 via gitlab-ci-runner-0...\n\
-                  hello\n\
-                  \u{1b}[32;1mJob succeeded\u{1b}[0;m\n";
-    assert_eq!(report.trace, framed);
+    let plain: Vec<String> = report.trace.lines().map(without_marks).collect();
+    assert_eq!(
+        plain[1..],
+        [
+            "  on gitlab-ci-runner-0 ",
+            "Preparing the \"kubernetes\" executor",
+            "Using Kubernetes namespace: kube-ops",
+            "Using Kubernetes executor with image busybox:1.36 ...",
+            "Using effective pull policy of [] for container build",
+            "Using effective pull policy of [] for container helper",
+            "Preparing environment",
+            "Using FF_USE_POD_ACTIVE_DEADLINE_SECONDS, the Pod activeDeadlineSeconds will be set to the job \
+             timeout: 1h0m0s...",
+            "Running on runner-1 via gitlab-ci-runner-0...",
+            "Getting source from Git repository",
+            "Fetching changes with git depth set to 20...",
+            "Checking out  as detached HEAD (ref is )...",
+            "Skipping Git submodules setup",
+            "Executing \"step_script\" stage of the job script",
+            "hello",
+            "Job succeeded",
+        ]
+    );
+    let marks: Vec<&str> = report.trace.split("section_").skip(1).collect();
+    let marks: Vec<(&str, &str)> = marks
+        .iter()
+        .map(|mark| (mark.split(':').next().unwrap_or(""), mark.split(['\r', ':']).nth(2).unwrap_or("")))
+        .collect();
+    assert_eq!(
+        marks,
+        [
+            ("start", "prepare_executor"),
+            ("end", "prepare_executor"),
+            ("start", "prepare_script"),
+            ("end", "prepare_script"),
+            ("start", "get_sources"),
+            ("end", "get_sources"),
+            ("start", "step_script"),
+            ("end", "step_script"),
+        ]
+    );
     assert_eq!(report.outcome.tail, report.lines);
     assert_eq!(run.deletions(), [GRACE]);
     assert!(run.pods.files().contains_key("scripts-42-7/ready"));
+}
+
+fn without_marks(line: &str) -> String {
+    without_colours(line.rsplit('\r').next().unwrap_or_default())
+}
+
+fn without_colours(line: &str) -> String {
+    let mut text = line.to_owned();
+    for colour in ["\x1b[0K", "\x1b[0;m", "\x1b[32;1m", "\x1b[36;1m", "\x1b[0;33m", "\x1b[31;1m"] {
+        text = text.replace(colour, "");
+    }
+    text
 }
 
 #[tokio::test(start_paused = true)]
@@ -236,6 +308,45 @@ async fn an_image_that_cannot_be_pulled_fails_at_once() {
     );
     assert!(failure.help.expect("help").contains("[images]"));
     assert_eq!(run.deletions(), [GRACE]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_is_pulled_again_under_the_next_policy_in_a_new_pod() {
+    use crate::config::keyword::job::PullPolicy;
+    let failing = |policy: &str| {
+        let state = json!({"waiting": {"reason": "ErrImagePull", "message": "not found"}});
+        let mut pod = containers(state, json!({"running": {}}));
+        pod.spec.as_mut().expect("a spec").containers[0].image_pull_policy = Some(policy.to_owned());
+        Step::Give(pod)
+    };
+    let mut build = a_build(&["true"]);
+    build.image.pull_policy = vec![PullPolicy::Always, PullPolicy::IfNotPresent];
+    let states = [failing("Always"), Step::Forever];
+    let mut pods = ScriptedPods::new(states, []);
+    pods.next_states(vec![failing("IfNotPresent"), Step::Forever]);
+    let run = Run::of(pods, build);
+    let report = run.execute().await;
+    let said: Vec<String> = report
+        .lines
+        .iter()
+        .map(|line| without_colours(line))
+        .filter(|line| ["Failed to pull", "Attempt #"].iter().any(|words| line.contains(words)))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "WARNING: Failed to pull image \"busybox:1.36\" for container \"build\" with policy \"Always\": \
+             image pull failed: not found",
+            "Attempt #2: Trying \"IfNotPresent\" pull policy for \"busybox:1.36\" image for container \"build\"",
+            "WARNING: Failed to pull image \"busybox:1.36\" for container \"build\" with policy \
+             \"IfNotPresent\": image pull failed: not found",
+        ]
+    );
+    let created = run.pods.calls().into_iter().filter(|call| matches!(call, Call::Create(_)));
+    assert_eq!(
+        created.collect::<Vec<_>>(),
+        [Call::Create("runner-1".to_owned()), Call::Create("runner-2".to_owned())]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,7 @@
 //! Takes caches and artifacts out of a pod whose scripts have ended.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::core::v1::Pod;
 
 use super::{JobExecutor, record::Record};
@@ -9,6 +11,8 @@ use crate::{
         Attempt, Build,
         artifacts::{ArtifactsError, Source},
         failure::{HELPER, engine_failed},
+        sources::Variant,
+        trace::Section,
     },
 };
 
@@ -46,13 +50,23 @@ impl Upload<'_> {
         let name = self.pod.metadata.name.as_deref().unwrap_or_default();
         let listed = pods.list(name, HELPER, &self.build.project_dir).await;
         let listed = listed.map_err(|error| engine_failed("the project could not be listed", &error))?;
-        let tracked = &self.executor.sources.files;
+        // They are packed by now: the job has had them.
+        let sources = Variant::of(self.build).and_then(|variant| self.executor.sources.get(&variant).ok());
+        let none = BTreeSet::new();
+        let tracked = sources.as_ref().map_or(&none, |sources| &sources.files);
         let source = Source { pods, pod: name, container: HELPER, listed: &listed, tracked };
-        for line in self.executor.caches.save(self.build, has_succeeded, source).await {
+        let lines = self.executor.caches.save(self.build, has_succeeded, source).await;
+        if !lines.is_empty() {
+            record.section(Section::ArchiveCache { has_succeeded }).await;
+        }
+        for line in lines {
             record.say(&line).await;
         }
         match self.executor.artifacts.take(self.build, has_succeeded, source).await {
             Ok(taken) => {
+                if !taken.lines.is_empty() {
+                    record.section(Section::UploadArtifacts { has_succeeded }).await;
+                }
                 for line in taken.lines {
                     record.say(&line).await;
                 }

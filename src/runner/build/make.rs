@@ -7,9 +7,12 @@ use indexmap::IndexMap;
 use super::{Build, BuildService, expanded, image, image::Images, variables::Variables};
 use crate::{
     config::keyword::job::Service,
-    event::Failure,
+    event::{Failure, FailureReason},
     pipeline::{JobId, Pipeline, job::Variable},
-    runner::{Settings, Slot, pod::services::image_aliases},
+    runner::{
+        Settings, Slot,
+        pod::{services::image_aliases, volumes::BUILDS},
+    },
 };
 
 /// GitLab's time limit of a job that has none: that of the project.
@@ -68,6 +71,7 @@ impl Build {
         let timeout = job.timeout.unwrap_or(TIMEOUT);
         let requested = image::requested(job.image.as_ref(), inputs.settings).unwrap_or_default();
         let variables = Variables::of(job, inputs, requested, timeout.as_secs());
+        within_builds(&variables.project_dir)?;
         let images = Images { variables: &variables, settings: inputs.settings, mapping: inputs.images };
         let texts =
             |list: &[crate::config::Spanned<String>]| list.iter().map(|text| text.value.clone()).collect();
@@ -95,6 +99,21 @@ impl Build {
             timeout,
         })
     }
+}
+
+/// `GIT_CLONE_PATH` may lead anywhere below the runner's folder of builds.
+fn within_builds(project_dir: &str) -> Result<(), Failure> {
+    let inside = project_dir.strip_prefix(BUILDS).and_then(|rest| rest.strip_prefix('/'));
+    if inside
+        .is_some_and(|path| !path.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | "..")))
+    {
+        return Ok(());
+    }
+    Err(Failure {
+        reason: FailureReason::RunnerConfigurationError,
+        message: format!("`GIT_CLONE_PATH` is `{project_dir}`, which is not within `{BUILDS}`"),
+        help: Some("begin it with `$CI_BUILDS_DIR/`".to_owned()),
+    })
 }
 
 fn service_of(

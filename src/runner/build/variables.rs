@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The release whose behaviour podline follows: `CI_RUNNER_VERSION`.
-const RUNNER_VERSION: &str = "19.4.0";
+pub const RUNNER_VERSION: &str = "19.4.0";
 
 /// What stands for every secret that GitLab would hand out. It opens nothing.
 const DUMMY_SECRET: &str = "podline-dummy-token";
@@ -39,7 +39,15 @@ impl Variables {
         };
         let project_id = known("CI_PROJECT_ID").and_then(|id| id.parse().ok()).unwrap_or(1);
         let folder = known("CI_PROJECT_PATH").map_or_else(|| format!("project-{project_id}"), str::to_owned);
-        let project_dir = format!("{BUILDS}/{folder}");
+        let builds = |key: &str| match key {
+            "CI_BUILDS_DIR" => Some(BUILDS.to_owned()),
+            "CI_CONCURRENT_ID" => Some(inputs.identity.slot.index.to_string()),
+            key => known(key).map(str::to_owned),
+        };
+        let project_dir = match known("GIT_CLONE_PATH") {
+            Some(path) => expand_with(path, builds).trim_end_matches('/').to_owned(),
+            None => format!("{BUILDS}/{folder}"),
+        };
         let (before, after) = from_runner(inputs, image, &project_dir, timeout);
         let list = merged(before.into_iter().chain(from_gitlab).chain(after));
         let values = expanded_by_runner(&list, &project_dir);

@@ -1,6 +1,7 @@
 //! What is wrong with a pod, in the words of the user's file.
 
 mod memory;
+mod services;
 mod start;
 
 #[cfg(test)]
@@ -14,7 +15,8 @@ use crate::{
     event::{Failure, FailureReason},
 };
 pub use memory::{oom_killed, script_failed};
-pub use start::{not_started, start_trouble};
+pub use services::{ended_services, service_ended, unhealthy};
+pub use start::{FailedPull, failed_pull, not_started, policy_of, start_trouble};
 
 /// Name of the container that runs the job's scripts.
 pub const BUILD: &str = "build";
@@ -32,6 +34,8 @@ pub struct Observed {
     pub is_build_up: bool,
     /// The helper container runs.
     pub is_helper_up: bool,
+    /// Every service runs, or has run.
+    pub are_services_up: bool,
     /// The build container has ended.
     pub ended: Option<ContainerStateTerminated>,
 }
@@ -45,6 +49,7 @@ pub fn observe(pod: &Pod) -> Observed {
         is_pulling: matches!(waiting, Some("ErrImagePull" | "ImagePullBackOff")),
         is_build_up: build.is_some_and(|state| state.running.is_some()),
         is_helper_up: helper.is_some_and(|state| state.running.is_some()),
+        are_services_up: services::have_started(pod),
         ended: build.and_then(|state| state.terminated.clone()),
     }
 }

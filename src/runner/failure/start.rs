@@ -20,6 +20,44 @@ pub fn start_trouble(pod: &Pod, build: &Build) -> Option<Failure> {
     waiting.find_map(|(container, waiting)| refused(pod, build, container, waiting))
 }
 
+/// An image that was not pulled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedPull {
+    /// The container that it is for.
+    pub container: String,
+    /// The image.
+    pub image: String,
+    /// Kubernetes' name of the policy it was to be pulled under.
+    pub policy: Option<String>,
+    /// What the node said.
+    pub said: String,
+}
+
+/// The first image of a pod that was not pulled.
+pub fn failed_pull(pod: &Pod) -> Option<FailedPull> {
+    let mut statuses = pod.status.as_ref()?.container_statuses.iter().flatten();
+    statuses.find_map(|status| {
+        let waiting = status.state.as_ref()?.waiting.as_ref()?;
+        let is_pull = matches!(
+            waiting.reason.as_deref()?,
+            "ErrImagePull" | "ImagePullBackOff" | "RegistryUnavailable" | "ErrImageNeverPull"
+        );
+        let container = pod.spec.as_ref()?.containers.iter().find(|it| it.name == status.name)?;
+        is_pull.then(|| FailedPull {
+            container: status.name.clone(),
+            image: container.image.clone().unwrap_or_default(),
+            policy: container.image_pull_policy.clone(),
+            said: waiting.message.as_deref().unwrap_or("the node gave no reason").trim().to_owned(),
+        })
+    })
+}
+
+/// The pull policy of a container, in Kubernetes' words.
+pub fn policy_of<'p>(pod: &'p Pod, container: &str) -> Option<&'p str> {
+    let mut containers = pod.spec.as_ref()?.containers.iter();
+    containers.find(|it| it.name == container)?.image_pull_policy.as_deref()
+}
+
 fn refused(pod: &Pod, build: &Build, container: &str, waiting: &ContainerStateWaiting) -> Option<Failure> {
     let image = Image::of(pod, build, container);
     let said = waiting.message.as_deref().unwrap_or("the node gave no reason").trim();

@@ -17,6 +17,8 @@ use std::collections::HashMap;
 
 use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 
+pub use spec::policy_name;
+
 use super::{Build, Settings, Slot};
 use crate::event::Failure;
 

@@ -95,6 +95,12 @@ pub fn image_aliases(image: &str) -> Vec<String> {
     aliases
 }
 
+/// The port that a service is waited for at: `HEALTHCHECK_TCP_PORT` among its variables.
+pub fn health_port(service: &BuildService) -> Option<u16> {
+    let set = service.variables.iter().rev().find(|variable| variable.key == "HEALTHCHECK_TCP_PORT")?;
+    set.value.trim().parse().ok().filter(|port| *port > 0)
+}
+
 /// The aliases that the job gives; those of the image come before them.
 fn given_aliases(service: &BuildService) -> impl Iterator<Item = &String> {
     let of_image = image_aliases(&service.image.requested);

@@ -97,7 +97,7 @@ impl Containers<'_> {
         Ok(Container {
             name: name.to_owned(),
             image: Some(image.name.clone()),
-            image_pull_policy: policy.copied().map(kubernetes_policy).map(str::to_owned),
+            image_pull_policy: policy.copied().map(policy_name).map(str::to_owned),
             resources: Some(resources::requirements(kind, self.settings, variables)?),
             volume_mounts: Some(volumes::mounts(self.build)),
             security_context: Some(self.security(None)),
@@ -123,7 +123,8 @@ impl Containers<'_> {
     }
 }
 
-fn kubernetes_policy(policy: PullPolicy) -> &'static str {
+/// Kubernetes' name of a pull policy.
+pub fn policy_name(policy: PullPolicy) -> &'static str {
     match policy {
         PullPolicy::Always => "Always",
         PullPolicy::IfNotPresent => "IfNotPresent",

@@ -7,7 +7,7 @@ mod tests;
 
 use std::time::Duration;
 
-use super::Build;
+use super::{Build, pod::services};
 
 /// The main process of a build container until everything is in place; then it becomes the
 /// [`SUPERVISOR`]. It is short because it stands in the pod and in what `ps` shows: with the whole
@@ -50,15 +50,19 @@ fn for_kubernetes(text: &str) -> String {
 }
 
 /// The file that tells the supervisor about the job: it is read once [`READY`] is there. `left` is what
-/// remains of the job's time.
-pub fn settings(nonce: &str, build: &Build, left: Duration) -> String {
+/// remains of the job's time, `health_limit` how long services may take to listen.
+pub fn settings(nonce: &str, build: &Build, left: Duration, health_limit: Duration) -> String {
     let after = limit(build, "RUNNER_AFTER_SCRIPT_TIMEOUT").unwrap_or(AFTER_SCRIPT_LIMIT);
     let script = limit(build, "RUNNER_SCRIPT_TIMEOUT").filter(|limit| *limit < left);
     let on_timeout = if script.is_some() { "after_script" } else { "end" };
+    let ports = build.services.iter().filter_map(services::health_port).map(|port| port.to_string());
     format!(
-        "nonce={nonce}\nscript_limit={}\non_timeout={on_timeout}\nafter_script_limit={}\n",
+        "nonce={nonce}\nscript_limit={}\non_timeout={on_timeout}\nafter_script_limit={}\n\
+         health_ports={}\nhealth_limit={}\n",
         script.unwrap_or(left).as_secs().max(1),
-        after.as_secs().max(1)
+        after.as_secs().max(1),
+        ports.collect::<Vec<_>>().join(" "),
+        health_limit.as_secs().max(1)
     )
 }
 

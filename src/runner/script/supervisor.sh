@@ -9,6 +9,7 @@
 podline_folder=$1
 podline_cgroup=${2:-/sys/fs/cgroup}
 podline_message=${3:-/dev/termination-log}
+podline_net=/proc/net
 
 podline_nonce=
 podline_script_limit=3600
@@ -16,6 +17,8 @@ podline_after_limit=300
 podline_cancel_limit=20
 podline_stop_limit=5
 podline_on_timeout=end
+podline_health_ports=
+podline_health_limit=180
 
 podline_phase=between
 podline_child=
@@ -37,6 +40,8 @@ podline_settings() {
 		script_limit) podline_script_limit=$podline_value ;;
 		after_script_limit) podline_after_limit=$podline_value ;;
 		cancel_limit) podline_cancel_limit=$podline_value ;;
+		health_ports) podline_health_ports=$podline_value ;;
+		health_limit) podline_health_limit=$podline_value ;;
 		on_timeout) podline_on_timeout=$podline_value ;;
 		stop_limit) podline_stop_limit=$podline_value ;;
 		esac
@@ -121,6 +126,7 @@ podline_on_term() {
 podline_on_time_limit() {
 	podline_interrupted=yes
 	case $podline_phase in
+	services) podline_late=yes ;;
 	script)
 		[ "$podline_status" = canceled ] || podline_status=timeout
 		podline_stop "$podline_child"
@@ -148,6 +154,39 @@ podline_run() {
 		podline_interrupted=
 		wait "$podline_child"
 		podline_code=$?
+	done
+	podline_phase=between
+	podline_stop_timer
+}
+
+# Whether something listens on port $1. The containers of a pod share their network, and the kernel answers
+# for whoever listens: that is what connecting would tell, without a visitor in the service's log.
+podline_listens() {
+	podline_hex=$(printf '%04X' "$1")
+	for podline_table in "$podline_net/tcp" "$podline_net/tcp6"; do
+		while read -r _ podline_local _ podline_state _; do
+			[ "${podline_local##*:} $podline_state" = "$podline_hex 0A" ] && return 0
+		done 2>/dev/null <"$podline_table"
+	done
+	return 1
+}
+
+# Waits for the ports that services name with HEALTHCHECK_TCP_PORT.
+podline_await_services() {
+	[ -n "$podline_health_ports" ] || return
+	echo "waiting for TCP connection to localhost on [$podline_health_ports]..."
+	podline_phase=services
+	podline_late=
+	podline_start_timer "$podline_health_limit"
+	for podline_port in $podline_health_ports; do
+		until podline_listens "$podline_port"; do
+			[ "$podline_status" = canceled ] && podline_finish 1 0
+			if [ -n "$podline_late" ]; then
+				podline_mark "unhealthy port=$podline_port"
+				exit 1
+			fi
+			sleep 0.1 2>/dev/null || sleep 1
+		done
 	done
 	podline_phase=between
 	podline_stop_timer
@@ -187,6 +226,7 @@ trap podline_on_time_limit USR1
 
 podline_settings
 podline_find_shell
+podline_await_services
 
 podline_mark script
 podline_run script "$podline_script_limit" running

@@ -410,3 +410,22 @@ fn kubernetes_leaves_the_command_as_it_is() {
     assert_eq!(command[2].replace("$$", "$"), WAIT);
     assert_eq!(command[3..], ["podline", "/scripts-42-7"]);
 }
+
+#[test]
+fn a_script_waits_until_its_services_listen() {
+    for shell in shells() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let pod = Pod::new(&["echo here"]).setting(&format!("health_ports={port}"));
+        let ended = pod.run(&shell);
+        assert!(ended.output.contains(&format!("waiting for TCP connection to localhost on [{port}]...")));
+        assert!(ended.output.contains("here\n"), "{shell:?}: {}", ended.output);
+
+        drop(listener);
+        let pod =
+            Pod::new(&["echo here"]).setting(&format!("health_ports={port}")).setting("health_limit=0.3");
+        let ended = pod.run(&shell);
+        assert!(ended.output.contains(&format!("unhealthy port={port}")), "{shell:?}: {}", ended.output);
+        assert!(!ended.output.contains("here\n"), "{shell:?}: {}", ended.output);
+    }
+}

@@ -32,6 +32,11 @@ impl GitFolder {
         let mut words: Vec<String> = FETCH.iter().map(|word| (*word).to_owned()).collect();
         words.extend(checkout.depth.map(|depth| format!("--depth={depth}")));
         words.extend([source.to_string_lossy().into_owned(), refspec]);
+        if checkout.depth.is_none() {
+            // With all commits come all branches and tags; the one that is checked out is known already.
+            words.extend(EVERYTHING.map(str::to_owned));
+            words.push(format!("^{}", checkout.reference));
+        }
         let child = Git::at(folder.path())
             .command(&words)
             .stdout(Stdio::null())
@@ -91,8 +96,12 @@ impl Fetching {
     }
 }
 
-/// One pack rather than loose objects, no work in the background, the protocol that gives any commit.
-const FETCH: [&str; 14] = [
+/// What GitLab has the runner fetch where `GIT_DEPTH` is 0.
+const EVERYTHING: [&str; 2] = ["+refs/remotes/origin/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"];
+
+/// One pack rather than loose objects, no work in the background, the protocol that gives any commit. Tags of
+/// what is fetched come along, as the runner's do.
+const FETCH: [&str; 13] = [
     "-c",
     "protocol.version=2",
     "-c",
@@ -105,14 +114,17 @@ const FETCH: [&str; 14] = [
     "fetch.writeCommitGraph=false",
     "fetch",
     "--quiet",
-    "--no-tags",
     "--no-recurse-submodules",
 ];
 
 fn init(folder: &Path, checkout: &Checkout) -> io::Result<()> {
     fs::create_dir_all(folder.join("objects"))?;
     fs::create_dir_all(folder.join("refs"))?;
-    fs::write(folder.join("HEAD"), format!("{}\n", checkout.commit))?;
+    let head = match checkout.has_files {
+        true => checkout.commit.as_str(),
+        false => "ref: refs/heads/master",
+    };
+    fs::write(folder.join("HEAD"), format!("{head}\n"))?;
     // A commit of 64 digits is one of a SHA-256 repository.
     let (version, extensions) = match checkout.commit.len() {
         64 => (1, "[extensions]\n\tobjectformat = sha256\n"),

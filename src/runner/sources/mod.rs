@@ -2,6 +2,7 @@
 
 mod checkout;
 mod index;
+mod store;
 
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,8 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
 };
+
+pub use store::{SourceStore, Variant};
 
 use super::tarball::Tarball;
 use crate::git::{Git, GitError};
@@ -40,6 +43,8 @@ pub struct Checkout {
     pub remote_url: String,
     /// How many commits are fetched; `None` is all of them.
     pub depth: Option<u32>,
+    /// Whether there are files, or only a `.git` (`GIT_CHECKOUT`).
+    pub has_files: bool,
     /// `CI_PROJECT_DIR`.
     pub project_dir: String,
     /// When the files were checked out, in seconds since 1970: all of them have this time, as after a
@@ -84,8 +89,11 @@ pub fn pack(
     checkout: &Checkout,
     tar: &Path,
 ) -> Result<Sources, SourcesError> {
+    if !checkout.has_files {
+        return bare(git, checkout, tar);
+    }
     let fetch = GitFolder::start(git, checkout)?;
-    let (mut tarball, listed, fetched) = match choice {
+    let (tarball, listed, fetched) = match choice {
         SourceChoice::WorkingTree => {
             // Git fetches the commits while the files are being packed.
             let listed = list(git, &["ls-files", "-z", "--cached", "--others", "--exclude-standard"])?;
@@ -108,6 +116,23 @@ pub fn pack(
             (tarball, listed, fetched)
         }
     };
+    git_folder(tarball, &fetched, checkout, tar)?;
+    Ok(Sources { tar: tar.to_owned(), files: listed.files, submodules: listed.submodules })
+}
+
+/// Packs a `.git` whose commits nobody has checked out.
+fn bare(git: &Git, checkout: &Checkout, tar: &Path) -> Result<Sources, SourcesError> {
+    let fetched = GitFolder::start(git, checkout)?.finish()?;
+    git_folder(begin(checkout, tar)?, &fetched, checkout, tar)?;
+    Ok(Sources { tar: tar.to_owned(), files: BTreeSet::new(), submodules: Vec::new() })
+}
+
+fn git_folder(
+    mut tarball: Tarball<std::io::BufWriter<std::fs::File>>,
+    fetched: &GitFolder,
+    checkout: &Checkout,
+    tar: &Path,
+) -> Result<(), SourcesError> {
     let target = format!("{}/.git", checkout.project_dir);
     // Git trusts the index only about files that are older than it.
     tarball.set_time(checkout.time + 1);
@@ -116,7 +141,7 @@ pub fn pack(
     }
     tarball.folder(&format!("{target}/refs/heads")).map_err(|source| fault(tar, source))?;
     tarball.finish().and_then(|mut file| file.flush()).map_err(|source| fault(tar, source))?;
-    Ok(Sources { tar: tar.to_owned(), files: listed.files, submodules: listed.submodules })
+    Ok(())
 }
 
 /// Paths that git knows of.

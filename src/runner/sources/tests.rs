@@ -48,6 +48,7 @@ impl Repository {
             reference: "refs/remotes/origin/main".to_owned(),
             remote_url: "https://gitlab.com/group/project.git".to_owned(),
             depth: Some(DEPTH),
+            has_files: true,
             project_dir: "/builds/group/project".to_owned(),
             time: 1_700_000_000,
         };
@@ -151,6 +152,7 @@ fn a_commit_that_is_not_there_is_an_error_that_says_so() {
         reference: "refs/remotes/origin/main".to_owned(),
         remote_url: String::new(),
         depth: None,
+        has_files: true,
         project_dir: "/builds/group/project".to_owned(),
         time: 0,
     };

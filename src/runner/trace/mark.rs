@@ -13,6 +13,8 @@ pub enum Mark {
     Script,
     /// `after_script` begins.
     AfterScript,
+    /// A service did not answer on this port in time; the scripts do not run.
+    Unhealthy(u16),
     /// All is done.
     End(EndMark),
 }
@@ -68,6 +70,7 @@ impl Mark {
         match text.split(' ').next()? {
             "script" => Some(Self::Script),
             "after_script" => Some(Self::AfterScript),
+            "unhealthy" => text.split_once("port=")?.1.trim_end().parse().ok().map(Self::Unhealthy),
             "end" => EndMark::parse(text).map(Self::End),
             _ => None,
         }

@@ -6,12 +6,14 @@
 
 pub mod mark;
 mod mask;
+pub mod section;
 pub mod writer;
 
 #[cfg(test)]
 mod tests;
 
 pub use mark::{EndMark, Ending, Mark};
+pub use section::Section;
 pub use writer::{TAIL, Trace};
 
 use mark::Marks;
@@ -120,5 +122,5 @@ pub fn display(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line);
     let text = text.trim_end_matches(['\n', '\r']);
     let last = text.rsplit('\r').next().unwrap_or_default();
-    last.strip_prefix("\x1b[0K").unwrap_or(last).to_owned()
+    last.trim_start_matches("\x1b[0K").to_owned()
 }

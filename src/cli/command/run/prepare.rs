@@ -1,6 +1,7 @@
 //! What can be made ready while the cluster starts: sources on this machine, builds of the jobs.
 
 use std::{
+    collections::HashSet,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -12,26 +13,29 @@ use crate::{
     report::Problem,
     runner::{
         Settings,
-        sources::{self, Checkout, DEPTH, SourceChoice, Sources},
+        sources::{Checkout, DEPTH, SourceChoice, SourceStore, Variant},
     },
 };
 
-/// Packs the sources of a run in a thread that may block.
+/// Packs the sources of a run in a thread that may block, in every way that a job wants them.
 pub(super) async fn sources(
-    git: Git,
-    choice: SourceKind,
-    checkout: Checkout,
-    run: &Run,
-) -> Result<Sources, Failed> {
+    store: Arc<SourceStore>,
+    variants: HashSet<Variant>,
+) -> Result<Arc<SourceStore>, Failed> {
+    let pack = move || variants.iter().try_for_each(|variant| store.get(variant).map(drop)).map(|()| store);
+    let packed = tokio::task::spawn_blocking(pack).await;
+    packed
+        .map_err(|panic| Failed::from(std::io::Error::other(panic)))?
+        .map_err(|error| Failed::usage(Problem::from_error(&error)))
+}
+
+/// Where the sources of a run are packed.
+pub(super) fn source_store(git: Git, choice: SourceKind, checkout: Checkout, run: &Run) -> Arc<SourceStore> {
     let choice = match choice {
         SourceKind::Worktree => SourceChoice::WorkingTree,
         SourceKind::Head => SourceChoice::Head,
     };
-    let tar = run.folder.join("sources.tar");
-    let packed = tokio::task::spawn_blocking(move || sources::pack(&git, choice, &checkout, &tar)).await;
-    packed
-        .map_err(|panic| Failed::from(std::io::Error::other(panic)))?
-        .map_err(|error| Failed::usage(Problem::from_error(&error)))
+    Arc::new(SourceStore::new(git, choice, checkout, run.folder.clone()))
 }
 
 /// What the jobs find checked out.
@@ -47,6 +51,7 @@ pub(super) fn checkout(project: &Project, planned: &Planned) -> Checkout {
         reference,
         remote_url: format!("https://{}/{path}.git", context.project.host),
         depth: Some(DEPTH),
+        has_files: true,
         project_dir: format!("/builds/{path}"),
         time: now(),
     }

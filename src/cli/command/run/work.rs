@@ -2,6 +2,7 @@
 
 use std::{path::Path, pin::pin, sync::Arc, time::Duration};
 
+use k8s_openapi::api::core::v1::Pod;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::task::TaskTracker;
 
@@ -29,18 +30,18 @@ use crate::{
         self, Namespace, Owner, Place, Provisioner, ServiceAccount,
         kind::{Kind, KindEngine, Lifetime},
     },
-    event::{Event, Outline, OutlineJob, Status},
+    event::{Event, Failure, Outline, OutlineJob, Status},
     pipeline::Pipeline,
     report::{self, Model, Printer, plan::Slots, printer::View, spinner::Spinner},
     runner::{
-        Capacity, Control, DispatchOptions, Summary,
+        Attempt, Build, Capacity, Control, DispatchOptions, Summary,
         artifacts::ArtifactStore,
-        attempt::JobExecutor,
+        attempt::{FailedPulls, JobExecutor, Prepare},
         cache::CacheFolder,
         dispatch,
         pod::labels,
         settings::{Amount, namespace},
-        sources::Sources,
+        sources::SourceStore,
     },
 };
 
@@ -151,7 +152,7 @@ impl Work<'_> {
             drop(events.send(Event::Notice { message: message.clone() }).await);
         }
         let ready = tokio::select! {
-            ready = self.ready(target, &events) => ready?,
+            ready = self.ready(target, &builds, &events) => ready?,
             _ = interrupts.recv() => {
                 drop(events.send(canceled(&builds.pipeline, started.elapsed())).await);
                 return Ok(End::Interrupted);
@@ -187,7 +188,12 @@ impl Work<'_> {
     }
 
     /// Brings the cluster up and packs the sources at the same time.
-    async fn ready(&self, target: &Target, events: &mpsc::Sender<Event>) -> Result<(Place, Sources), Failed> {
+    async fn ready(
+        &self,
+        target: &Target,
+        builds: &Builds,
+        events: &mpsc::Sender<Event>,
+    ) -> Result<(Place, Arc<SourceStore>), Failed> {
         let settings = &self.runner.settings;
         let wanted = Namespace {
             name: settings.namespace.clone(),
@@ -209,23 +215,18 @@ impl Work<'_> {
             Ok::<Place, Failed>(place)
         };
         let checkout = prepare::checkout(self.project, self.planned);
-        let packed = prepare::sources(self.project.git.clone(), self.arguments.source, checkout, &self.run);
+        let store =
+            prepare::source_store(self.project.git.clone(), self.arguments.source, checkout, &self.run);
+        let packed = prepare::sources(store, builds.source_variants());
         tokio::try_join!(up, packed)
     }
 
-    fn executor(&self, builds: Builds, place: &Place, sources: Sources) -> JobExecutor {
+    fn executor(&self, builds: Builds, place: &Place, sources: Arc<SourceStore>) -> JobExecutor {
         let artifacts = ArtifactStore::new(&self.run.folder);
-        let left = artifacts.clone();
-        let prepare = move |attempt: &crate::runner::Attempt| {
-            let from = &builds.pipeline.job(attempt.job).artifacts_from;
-            let build = builds.build(attempt.job, attempt.number, &attempt.slot, left.dotenv(from))?;
-            let pod = builds.pod(&build, attempt.number, &attempt.slot)?;
-            Ok((build, pod))
-        };
         JobExecutor {
             pods: Arc::clone(&place.pods),
-            prepare: Arc::new(prepare),
-            sources: Arc::new(sources),
+            prepare: Arc::new(Preparation { builds, artifacts: artifacts.clone() }),
+            sources,
             artifacts,
             caches: CacheFolder::new(self.project.own_folder().join("cache")),
             folder: self.run.folder.clone(),
@@ -311,6 +312,23 @@ fn free(place: &Place) -> Capacity {
     Capacity {
         cpu: Amount::thousandths(place.node.free.cpu_millis),
         memory: Amount::units(place.node.free.memory_bytes),
+    }
+}
+
+/// Makes builds and pods with what earlier jobs have left.
+struct Preparation {
+    builds: Builds,
+    artifacts: ArtifactStore,
+}
+
+impl Prepare for Preparation {
+    fn build(&self, attempt: &Attempt) -> Result<Build, Failure> {
+        let from = &self.builds.pipeline.job(attempt.job).artifacts_from;
+        self.builds.build(attempt.job, attempt.number, &attempt.slot, self.artifacts.dotenv(from))
+    }
+
+    fn pod(&self, build: &Build, attempt: &Attempt, failed_pulls: &FailedPulls) -> Result<Pod, Failure> {
+        self.builds.pod(build, attempt.number, &attempt.slot, failed_pulls)
     }
 }
 

@@ -7,7 +7,13 @@ use futures::FutureExt as _;
 use super::{End, Life, SLACK, Stage};
 use crate::{
     event::{Failure, FailureReason, Phase},
-    runner::{archive, attempt::record::Record, failure::HELPER},
+    runner::{
+        archive,
+        attempt::record::Record,
+        failure::HELPER,
+        sources::{Sources, Variant},
+        trace::Section,
+    },
 };
 
 impl Life<'_> {
@@ -18,13 +24,30 @@ impl Life<'_> {
         if !self.build.pre_get_sources_script.is_empty() {
             record.warn("hooks:pre_get_sources_script does not run: podline checks out on the host").await;
         }
+        record.section(Section::GetSources).await;
+        let sources = match self.sources().await {
+            Ok(sources) => sources,
+            Err(failure) => return Some(End::Failed(failure)),
+        };
+        self.say_sources(sources.as_deref(), record).await;
         let restored = self.executor.caches.restore(self.build);
+        if !restored.lines.is_empty() {
+            record.section(Section::RestoreCache).await;
+        }
         for line in &restored.lines {
             record.say(line).await;
         }
+        let from = self.executor.artifacts.names(&self.build.artifacts_from);
+        if !from.is_empty() {
+            record.section(Section::DownloadArtifacts).await;
+        }
+        for (name, id) in from {
+            record.say_green(&format!("Downloading artifacts for {name} ({id})...")).await;
+        }
         let left = self.build.timeout.saturating_sub(self.started.elapsed()).max(Duration::from_secs(1));
         self.enter(Stage::Running, left + SLACK);
-        let scripts = match archive::scripts(self.build, self.nonce, left, self.executor.time) {
+        let patience = self.executor.poll_timeout;
+        let scripts = match archive::scripts(self.build, self.nonce, left, patience, self.executor.time) {
             Ok(scripts) => scripts,
             Err(error) => {
                 return Some(End::Failed(Failure {
@@ -34,12 +57,53 @@ impl Life<'_> {
                 }));
             }
         };
-        let sources = archive::wants_sources(self.build).then(|| self.executor.sources.tar.clone());
+        let sources = sources.map(|sources| sources.tar.clone());
         let earlier = self.executor.artifacts.archives(&self.build.artifacts_from);
         let layers = sources.into_iter().chain(restored.archives).chain(earlier);
         let archive = archive::join(layers, scripts);
         let (pods, name) = (Arc::clone(&self.executor.pods), self.name.clone());
         self.copy = Some(async move { pods.copy_in(&name, HELPER, archive).await }.boxed());
         None
+    }
+
+    /// The sources as the job wants them, where it does. Mostly they are packed already.
+    async fn sources(&mut self) -> Result<Option<Arc<Sources>>, Failure> {
+        let Some(variant) = Variant::of(self.build) else { return Ok(None) };
+        let store = Arc::clone(&self.executor.sources);
+        let packed = tokio::task::spawn_blocking(move || store.get(&variant)).await;
+        let packed = packed.map_err(|panic| panic.to_string());
+        let packed = packed.and_then(|packed| packed.map_err(|error| error.to_string()));
+        packed.map(Some).map_err(|message| Failure {
+            reason: FailureReason::RunnerSystemFailure,
+            message,
+            help: None,
+        })
+    }
+
+    async fn say_sources(&mut self, sources: Option<&Sources>, record: &mut Record) {
+        let Some((sources, variant)) = sources.zip(Variant::of(self.build)) else {
+            record.note_green("Skipping Git repository setup").await;
+            record.note_green("Skipping Git checkout").await;
+            record.note_green("Skipping Git submodules setup").await;
+            return;
+        };
+        match variant.depth {
+            Some(depth) => {
+                record.note_green(&format!("Fetching changes with git depth set to {depth}...")).await;
+            }
+            None => record.note_green("Fetching changes...").await,
+        }
+        let commit = self.build.variable("CI_COMMIT_SHORT_SHA").unwrap_or_default();
+        let name = self.build.variable("CI_COMMIT_REF_NAME").unwrap_or_default();
+        if variant.has_files {
+            record.note_green(&format!("Checking out {commit} as detached HEAD (ref is {name})...")).await;
+        } else {
+            record.note_green("Skipping Git checkout").await;
+        }
+        if !sources.submodules.is_empty() {
+            let folders = sources.submodules.join("`, `");
+            record.warn(&format!("submodules are not fetched: `{folders}` is there, and empty")).await;
+        }
+        record.note_green("Skipping Git submodules setup").await;
     }
 }

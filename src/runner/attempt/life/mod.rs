@@ -1,21 +1,23 @@
 //! The life of a job's pod: created, watched, filled, read, until it is known how the job ended.
 
 mod carry;
+mod services;
+mod start;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use futures::{StreamExt as _, future::BoxFuture, stream::BoxStream};
 use k8s_openapi::api::core::v1::Pod;
 use tokio::time::Instant;
 
-use super::{JobExecutor, record::Record};
+use super::{FailedPulls, JobExecutor, record::Record};
 use crate::{
     engine,
     event::{Failure, Phase},
     runner::{
         Attempt, Build, failure,
         failure::{BUILD, Observed},
-        trace::{EndMark, Ending, Mark},
+        trace::{EndMark, Ending, Mark, Section},
     },
 };
 
@@ -63,6 +65,7 @@ enum Next {
     Cancel,
     State(Option<Result<Box<Pod>, engine::Error>>),
     Output(Option<Result<Vec<u8>, engine::Error>>),
+    Service(Option<(String, Result<Vec<u8>, engine::Error>)>),
     Copied(Result<(), engine::Error>),
     Late,
 }
@@ -74,8 +77,9 @@ type Log = BoxStream<'static, Result<Vec<u8>, engine::Error>>;
 pub(super) struct Life<'a> {
     executor: &'a JobExecutor,
     build: &'a Build,
-    pod: &'a Pod,
+    pod: Pod,
     name: String,
+    failed_pulls: FailedPulls,
     attempt: &'a Attempt,
     nonce: &'a str,
     /// When the job started: its time runs from here.
@@ -84,9 +88,17 @@ pub(super) struct Life<'a> {
     late: Instant,
     states: Option<States>,
     log: Option<Log>,
+    /// The logs of services, with the names of their containers (`CI_DEBUG_SERVICES`).
+    service_logs: Option<BoxStream<'static, (String, Result<Vec<u8>, engine::Error>)>>,
+    /// The services that are known to have ended.
+    ended_services: BTreeSet<String>,
     copy: Option<BoxFuture<'static, Result<(), engine::Error>>>,
     last: Option<Pod>,
     observed: Observed,
+    /// It was said that the pod waits.
+    is_pending: bool,
+    /// Why no node took the pod, as it was said last.
+    unscheduled: Option<String>,
     has_log: bool,
     has_script: bool,
     has_end: bool,
@@ -100,7 +112,7 @@ impl<'a> Life<'a> {
     pub(super) fn new(
         executor: &'a JobExecutor,
         build: &'a Build,
-        pod: &'a Pod,
+        pod: Pod,
         attempt: &'a Attempt,
         nonce: &'a str,
         started: Instant,
@@ -108,8 +120,9 @@ impl<'a> Life<'a> {
         Self {
             executor,
             build,
-            pod,
             name: pod.metadata.name.clone().unwrap_or_default(),
+            pod,
+            failed_pulls: FailedPulls::new(),
             attempt,
             nonce,
             started,
@@ -117,9 +130,13 @@ impl<'a> Life<'a> {
             late: started + executor.poll_timeout,
             states: None,
             log: None,
+            service_logs: None,
+            ended_services: BTreeSet::new(),
             copy: None,
             last: None,
             observed: Observed::default(),
+            is_pending: false,
+            unscheduled: None,
             has_log: false,
             has_script: false,
             has_end: false,
@@ -129,19 +146,17 @@ impl<'a> Life<'a> {
     }
 
     /// The pod as it was last seen.
-    pub(super) fn last_pod(&self) -> Option<&Pod> {
-        self.last.as_ref()
+    pub(super) fn last_pod(&self) -> &Pod {
+        self.last.as_ref().unwrap_or(&self.pod)
     }
 
     /// Creates the pod and follows it until its job has ended.
     pub(super) async fn run(&mut self, record: &mut Record) -> End {
         record.phase(Phase::Preparing).await;
-        let image = &self.build.image;
-        record.note(&format!("Using Kubernetes executor with image {} ...", image.name)).await;
-        if let Err(error) = self.executor.pods.create(self.pod).await {
-            return End::Failed(failure::engine_failed("the pod was not created", &error));
+        self.introduce(record).await;
+        if let Some(end) = self.create(record).await {
+            return end;
         }
-        self.states = Some(self.executor.pods.watch(&self.name));
         loop {
             let next = self.next().await;
             if let Some(end) = self.handle(next, record).await {
@@ -161,6 +176,7 @@ impl<'a> Life<'a> {
             () = self.attempt.kill.cancelled() => Next::Kill,
             () = self.attempt.cancel.cancelled(), if !is_canceling => Next::Cancel,
             chunk = next_of(&mut self.log) => Next::Output(chunk),
+            chunk = next_of(&mut self.service_logs) => Next::Service(chunk),
             state = next_of(&mut self.states) => Next::State(state.map(|state| state.map(Box::new))),
             copied = end_of(&mut self.copy) => Next::Copied(copied),
             () = tokio::time::sleep_until(self.late) => Next::Late,
@@ -183,6 +199,16 @@ impl<'a> Life<'a> {
                 self.log_ended()
             }
             Next::Output(None) => self.log_ended(),
+            Next::Service(Some((name, Ok(chunk)))) => {
+                record.service_output(&name, &chunk).await;
+                None
+            }
+            // What a service says is worth nothing more than a look.
+            Next::Service(Some((_, Err(_)))) => None,
+            Next::Service(None) => {
+                self.service_logs = None;
+                None
+            }
             Next::Copied(Ok(())) => {
                 self.copy = None;
                 None
@@ -210,10 +236,18 @@ impl<'a> Life<'a> {
         let observed = failure::observe(&pod);
         let trouble = failure::trouble(&pod, self.build);
         if self.stage == Stage::Starting {
+            if let (None, Some(failed)) = (&trouble, failure::failed_pull(&pod)) {
+                match self.pull_again(&failed, record).await {
+                    Ok(true) => return self.create(record).await,
+                    Ok(false) => {}
+                    Err(failure) => return Some(End::Failed(failure)),
+                }
+            }
             if let Some(failure) = trouble.or_else(|| failure::start_trouble(&pod, self.build)) {
                 self.last = Some(pod);
                 return Some(End::Failed(failure));
             }
+            self.say_pending(&pod, record).await;
             if observed.is_pulling {
                 record.phase(Phase::Pulling).await;
             }
@@ -225,10 +259,13 @@ impl<'a> Life<'a> {
         if is_up && !self.has_log {
             self.has_log = true;
             self.log = Some(self.executor.pods.log(&self.name, BUILD));
+            self.open_service_logs();
         }
-        let may_start = observed.is_build_up && observed.is_helper_up && self.stage == Stage::Starting;
+        let all_up = observed.is_build_up && observed.is_helper_up && observed.are_services_up;
+        let may_start = all_up && self.stage == Stage::Starting;
         let has_ended = observed.ended.is_some() && self.observed.ended.is_none();
         self.observed = observed;
+        self.say_ended_services(&pod, record).await;
         self.last = Some(pod);
         if may_start {
             return self.carry_in(record).await;
@@ -251,9 +288,19 @@ impl<'a> Life<'a> {
                 Mark::Script => {
                     self.has_script = true;
                     record.phase(Phase::Script).await;
+                    record.section(Section::StepScript).await;
                 }
-                Mark::AfterScript => record.phase(Phase::AfterScript).await,
-                Mark::End(mark) => return self.marked(mark),
+                Mark::AfterScript => {
+                    record.phase(Phase::AfterScript).await;
+                    record.section(Section::AfterScript).await;
+                }
+                Mark::Unhealthy(port) => {
+                    return Some(End::Failed(failure::unhealthy(self.build, port)));
+                }
+                Mark::End(mark) => {
+                    record.end_section();
+                    return self.marked(mark);
+                }
             }
         }
         None
