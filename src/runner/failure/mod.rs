@@ -9,7 +9,7 @@ mod tests;
 
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 
-use super::{Build, trace::EndMark};
+use super::{Build, script, trace::EndMark};
 use crate::{
     engine,
     event::{Failure, FailureReason},
@@ -125,6 +125,14 @@ pub fn ended_without_mark(pod: &Pod, build: &Build, ended: &ContainerStateTermin
 
 /// The job's time was up.
 pub fn timed_out(build: &Build) -> Failure {
+    if let Some(limit) = script::script_limit(build).filter(|limit| *limit < build.timeout) {
+        let limit = jiff::SignedDuration::try_from(limit).unwrap_or_default();
+        return Failure {
+            reason: FailureReason::JobExecutionTimeout,
+            message: format!("script took longer than {limit:#}, its `RUNNER_SCRIPT_TIMEOUT`"),
+            help: None,
+        };
+    }
     let limit = jiff::SignedDuration::try_from(build.timeout).unwrap_or_default();
     Failure {
         reason: FailureReason::JobExecutionTimeout,

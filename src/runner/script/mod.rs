@@ -53,7 +53,7 @@ fn for_kubernetes(text: &str) -> String {
 /// remains of the job's time, `health_limit` how long services may take to listen.
 pub fn settings(nonce: &str, build: &Build, left: Duration, health_limit: Duration) -> String {
     let after = limit(build, "RUNNER_AFTER_SCRIPT_TIMEOUT").unwrap_or(AFTER_SCRIPT_LIMIT);
-    let script = limit(build, "RUNNER_SCRIPT_TIMEOUT").filter(|limit| *limit < left);
+    let script = script_limit(build).filter(|limit| *limit < left);
     let on_timeout = if script.is_some() { "after_script" } else { "end" };
     let ports = build.services.iter().filter_map(services::health_port).map(|port| port.to_string());
     format!(
@@ -64,6 +64,11 @@ pub fn settings(nonce: &str, build: &Build, left: Duration, health_limit: Durati
         ports.collect::<Vec<_>>().join(" "),
         health_limit.as_secs().max(1)
     )
+}
+
+/// `RUNNER_SCRIPT_TIMEOUT`, where it is set.
+pub fn script_limit(build: &Build) -> Option<Duration> {
+    limit(build, "RUNNER_SCRIPT_TIMEOUT")
 }
 
 /// A time limit among the variables, in Go's notation (`1h30m`).

@@ -17,7 +17,7 @@ use crate::{
     runner::{
         Attempt, Build, failure,
         failure::{BUILD, Observed},
-        trace::{EndMark, Ending, Mark, Section},
+        trace::{EndMark, Ending, Mark},
     },
 };
 
@@ -288,19 +288,12 @@ impl<'a> Life<'a> {
                 Mark::Script => {
                     self.has_script = true;
                     record.phase(Phase::Script).await;
-                    record.section(Section::StepScript).await;
                 }
-                Mark::AfterScript => {
-                    record.phase(Phase::AfterScript).await;
-                    record.section(Section::AfterScript).await;
-                }
+                Mark::AfterScript => record.phase(Phase::AfterScript).await,
                 Mark::Unhealthy(port) => {
                     return Some(End::Failed(failure::unhealthy(self.build, port)));
                 }
-                Mark::End(mark) => {
-                    record.end_section();
-                    return self.marked(mark);
-                }
+                Mark::End(mark) => return self.marked(mark),
             }
         }
         None
