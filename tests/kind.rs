@@ -39,7 +39,7 @@ impl Run {
     }
 
     /// Positions of the events of a kind for a job.
-    fn position(&self, event: &str, job: &str) -> usize {
+    pub(crate) fn position(&self, event: &str, job: &str) -> usize {
         let found = self.events.iter().position(|one| one["event"] == event && one["job"] == job);
         found.unwrap_or_else(|| panic!("no `{event}` of `{job}`: {}", self.seen))
     }

@@ -3,6 +3,8 @@
 mod architecture;
 mod explain;
 mod interrupts;
+mod corpus;
+mod jobs;
 mod kind;
 mod lint;
 mod plan;
