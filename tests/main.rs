@@ -3,7 +3,6 @@
 mod architecture;
 mod explain;
 mod interrupts;
-mod corpus;
 mod jobs;
 mod kind;
 mod lint;

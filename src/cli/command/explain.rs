@@ -18,7 +18,7 @@ use crate::{
         self, Printer,
         explain::{Explained, Fact},
     },
-    runner::Slot,
+    runner::{Slot, attempt::FailedPulls},
 };
 
 pub(super) fn explain(
@@ -96,7 +96,7 @@ fn facts(project: &Project, pipeline: &Pipeline, runner: &Runner, id: JobId, tre
     say("image", Some(shown(&build.image)));
     let services: Vec<String> = build.services.iter().map(|service| shown(&service.image)).collect();
     say("services", (!services.is_empty()).then(|| services.join(", ")));
-    say("limits", builds.pod(&build, 1, &slot).ok().map(|pod| limits(&pod)));
+    say("limits", builds.pod(&build, 1, &slot, &FailedPulls::new()).ok().map(|pod| limits(&pod)));
     facts
 }
 
