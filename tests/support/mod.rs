@@ -87,6 +87,10 @@ impl Project {
         fs::write(path, text).expect("a file can be written");
         self
     }
+    /// The text of a file.
+    pub(crate) fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path().join(path)).expect("a file can be read")
+    }
 
     /// A `podline` command here.
     pub(crate) fn podline(&self, arguments: &[&str]) -> Podline {
