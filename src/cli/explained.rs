@@ -37,7 +37,7 @@ pub(super) fn explained(planned: &Planned, repository: &dyn Repository, name: &s
     }
     let is_hidden = name.starts_with('.') && !yaml.is_empty();
     let hidden = format!("jobs take it with `extends: {name}` or `!reference [{name}, KEYWORD]`");
-    is_hidden.then(|| Explained { standing: Standing::Hidden(hidden), yaml, ..view })
+    is_hidden.then_some(Explained { standing: Standing::Hidden(hidden), yaml, ..view })
 }
 
 fn of_job(planned: &Planned, config: &Config, explanation: &Explanation<'_>, view: Explained) -> Explained {

@@ -73,6 +73,9 @@ enum Next {
 type States = BoxStream<'static, Result<Pod, engine::Error>>;
 type Log = BoxStream<'static, Result<Vec<u8>, engine::Error>>;
 
+/// Output of services, each chunk with the name of its container.
+type ServiceLogs = BoxStream<'static, (String, Result<Vec<u8>, engine::Error>)>;
+
 /// A pod and everything that is known of it.
 pub(super) struct Life<'a> {
     executor: &'a JobExecutor,
@@ -89,7 +92,7 @@ pub(super) struct Life<'a> {
     states: Option<States>,
     log: Option<Log>,
     /// The logs of services, with the names of their containers (`CI_DEBUG_SERVICES`).
-    service_logs: Option<BoxStream<'static, (String, Result<Vec<u8>, engine::Error>)>>,
+    service_logs: Option<ServiceLogs>,
     /// The services that are known to have ended.
     ended_services: BTreeSet<String>,
     copy: Option<BoxFuture<'static, Result<(), engine::Error>>>,
