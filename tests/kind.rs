@@ -12,10 +12,7 @@ pub(crate) fn run(project: &Project, arguments: &[&str]) -> Option<Run> {
     let cluster = cluster::name();
     let mut all = vec!["run", "--engine", "kind", "--cluster", &cluster, "--format", "json"];
     all.extend(arguments);
-    let seen = project.podline(&all).run();
-    let events =
-        seen.stdout.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
-    Some(Run { seen, events })
+    Some(Run::new(project.podline(&all).run()))
 }
 
 /// What a run said.
@@ -25,6 +22,19 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    fn new(seen: Seen) -> Self {
+        let lines = seen.stdout.lines();
+        let events = lines.map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+        Self { seen, events }
+    }
+
+    /// The name of the cluster that was made for it.
+    fn cluster(&self) -> &str {
+        let steps = self.events.iter().filter_map(|event| event["step"].as_str());
+        let name = steps.filter_map(|step| step.strip_prefix("creating the cluster `")).next();
+        name.expect("a step says so").trim_end_matches('`')
+    }
+
     pub(crate) fn code(&self, code: i32) -> &Self {
         assert_eq!(self.seen.code, Some(code), "{}", self.seen);
         self
@@ -140,9 +150,15 @@ fn an_image_that_nobody_has_is_told_with_its_policy() {
     assert!(message.contains("registry.invalid/nobody/nothing:1"), "{message}");
 }
 
+/// In a cluster of its own, as other runs would take room on the node; and so the whole way is gone once,
+/// from nothing to nothing.
 #[test]
-fn eight_slots_run_eight_pods_and_never_more() {
-    let Some(run) = run(&Project::fixture("slots"), &[]) else { return };
+fn eight_slots_run_eight_pods_and_never_more_and_nothing_is_left() {
+    if !cluster::is_up() {
+        return;
+    }
+    let seen = Project::fixture("slots").podline(&["run", "--engine", "kind", "--format", "json"]).run();
+    let run = Run::new(seen);
     run.code(0);
     let (mut running, mut most) = (0, 0);
     for event in &run.events {
@@ -153,7 +169,17 @@ fn eight_slots_run_eight_pods_and_never_more() {
         }
         most = most.max(running);
     }
-    assert_eq!(most, 8);
+    assert_eq!(most, 8, "{}", run.seen);
+    let name = run.cluster();
+    for (what, list) in [
+        ("container", &["ps", "--all", "--format", "{{.Names}}"][..]),
+        ("network", &["network", "ls", "--format", "{{.Name}}"]),
+        ("volume", &["volume", "ls", "--format", "{{.Name}} {{.Labels}}"]),
+    ] {
+        let output = Command::new("docker").args(list).output().expect("docker can be started");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(!text.contains(name), "a {what} of `{name}` is left:\n{text}");
+    }
 }
 
 #[test]
