@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use indexmap::IndexMap;
 
-use super::project::Project;
+use super::{planned::Planned, project::Project};
 use crate::{
     event::Failure,
     git::Git,
@@ -42,14 +42,14 @@ pub struct Builds {
 }
 
 impl Builds {
-    /// Builds of a pipeline's jobs. `tree` are the files that jobs find checked out.
+    /// Builds of the jobs of a pipeline: of all that is planned, or of a part of it.
     pub fn new(
         project: &Project,
+        planned: &Planned,
         pipeline: Arc<Pipeline>,
         settings: Settings,
         run: &str,
         number: u64,
-        tree: Vec<String>,
     ) -> Self {
         Self {
             pipeline,
@@ -58,8 +58,19 @@ impl Builds {
             run: run.to_owned(),
             number,
             git: project.git.clone(),
-            tree,
+            tree: planned.tree.clone(),
         }
+    }
+
+    /// Builds that are shown and not run.
+    pub fn preview(project: &Project, planned: &Planned, pipeline: &Pipeline, settings: &Settings) -> Self {
+        let number = planned.context.pipeline_id;
+        Self::new(project, planned, Arc::new(pipeline.clone()), settings.clone(), "preview", number)
+    }
+
+    /// The slot that a job would have if it were alone.
+    pub fn first_slot(&self) -> Slot {
+        Slot { runner: self.settings.runners.first().cloned().unwrap_or_default(), index: 0 }
     }
 
     /// The build of an attempt. `dotenv` are the variables that earlier jobs have left for it.
@@ -121,7 +132,7 @@ impl Builds {
     /// Images of all jobs and of the helper, each once, in the order of the jobs. A job that cannot become a
     /// build says so when its turn comes.
     pub fn all_images(&self) -> Vec<String> {
-        let slot = Slot { runner: self.settings.runners.first().cloned().unwrap_or_default(), index: 0 };
+        let slot = self.first_slot();
         let mut images = vec![self.settings.helper_image.clone()];
         for (id, job) in self.pipeline.jobs() {
             let runs = job.trigger.is_none();
@@ -137,7 +148,7 @@ impl Builds {
 
     /// The ways in which the jobs want their sources, each once. A dotenv report may make another.
     pub fn source_variants(&self) -> HashSet<Variant> {
-        let slot = Slot { runner: self.settings.runners.first().cloned().unwrap_or_default(), index: 0 };
+        let slot = self.first_slot();
         let jobs = self.pipeline.jobs().filter(|(_, job)| job.trigger.is_none());
         let builds = jobs.filter_map(|(id, _)| self.build(id, 1, &slot, Vec::new()).ok());
         builds.filter_map(|build| Variant::of(&build)).collect()

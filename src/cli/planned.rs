@@ -34,6 +34,8 @@ pub struct Planned {
     pub pipeline: Option<Pipeline>,
     /// What it was created for.
     pub context: Context,
+    /// Paths of the files that jobs find checked out.
+    pub tree: Vec<String>,
 }
 
 impl Planned {
@@ -50,8 +52,8 @@ impl Planned {
         let context = context::context(project, arguments, number)?;
         let repository = project.repository(&context.event, source);
         let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
-        let loader =
-            FileLoader::new(&project.folder, repository.tree().to_vec(), project.file.includes.clone());
+        let tree = repository.tree().to_vec();
+        let loader = FileLoader::new(&project.folder, tree.clone(), project.file.includes.clone());
         let variables = pipeline::before_pipeline(&context);
         let inputs: IndexMap<String, String> = arguments.inputs.iter().cloned().collect();
         let surroundings = Surroundings {
@@ -64,7 +66,7 @@ impl Planned {
             config::read(&context.project.config_path, &surroundings, &mut sources, &mut diagnostics);
         let pipeline =
             config.as_ref().map(|config| pipeline::create(config, &context, &repository, &mut diagnostics));
-        Ok(Self { sources, diagnostics, config, pipeline, context })
+        Ok(Self { sources, diagnostics, config, pipeline, context, tree })
     }
 
     /// Shows what was found wrong, if anything.

@@ -1,6 +1,6 @@
 //! `podline explain`: one job, where each value comes from, why it is in or not.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use super::pod::no_such_job;
 use crate::{
@@ -13,12 +13,12 @@ use crate::{
         project::Project,
         view,
     },
-    pipeline::{JobId, Pipeline, Repository},
+    pipeline::JobId,
     report::{
         self, Printer,
         explain::{Explained, Fact},
     },
-    runner::{Slot, attempt::FailedPulls},
+    runner::attempt::FailedPulls,
 };
 
 pub(super) fn explain(
@@ -40,7 +40,7 @@ pub(super) fn explain(
     if let Some(pipeline) = &planned.pipeline
         && let Some(id) = pipeline.find(&explained.name)
     {
-        explained.facts = facts(&project, pipeline, &runner, id, repository.tree().to_vec());
+        explained.facts = facts(&Builds::preview(&project, &planned, pipeline, &runner.settings), id);
     }
     print(&explained, arguments.format, printer)?;
     Ok(if planned.diagnostics.has_errors() { ExitCode::Usage } else { ExitCode::Success })
@@ -67,8 +67,8 @@ fn unknown(planned: &Planned, name: &str) -> Failed {
 }
 
 /// What the runner makes of a job: image, limits.
-fn facts(project: &Project, pipeline: &Pipeline, runner: &Runner, id: JobId, tree: Vec<String>) -> Vec<Fact> {
-    let job = pipeline.job(id);
+fn facts(builds: &Builds, id: JobId) -> Vec<Fact> {
+    let job = builds.pipeline.job(id);
     let mut facts = vec![Fact { name: "stage", value: job.stage.clone() }];
     let mut say = |name, value: Option<String>| facts.extend(value.map(|value| Fact { name, value }));
     say("when", view::when(job));
@@ -79,9 +79,7 @@ fn facts(project: &Project, pipeline: &Pipeline, runner: &Runner, id: JobId, tre
     if job.trigger.is_some() {
         return facts;
     }
-    let slot = Slot { runner: runner.settings.runners.first().cloned().unwrap_or_default(), index: 0 };
-    let settings = runner.settings.clone();
-    let builds = Builds::new(project, Arc::new(pipeline.clone()), settings, "preview", 1, tree);
+    let slot = builds.first_slot();
     let build = match builds.build(id, 1, &slot, Vec::new()) {
         Ok(build) => build,
         Err(failure) => {

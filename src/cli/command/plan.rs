@@ -1,6 +1,6 @@
 //! `podline plan`: what would run, in which order, and why.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use crate::{
     cli::{
@@ -11,7 +11,7 @@ use crate::{
         project::Project,
         view,
     },
-    pipeline::{self, Repository},
+    pipeline::{self},
     report::{self, Printer, diagnostics::Record},
 };
 
@@ -52,10 +52,7 @@ fn text(
     planned.show(printer);
     let Ok(pipeline) = planned.pipeline() else { return Ok(()) };
     let jobs = arguments.runner.jobs.or(project.file.run.jobs).map(std::num::NonZeroUsize::get);
-    let tree = project.repository(&planned.context.event, SourceKind::Worktree).tree().to_vec();
-    let number = planned.context.pipeline_id;
-    let builds =
-        Builds::new(project, Arc::new(pipeline.clone()), runner.settings.clone(), "preview", number, tree);
+    let builds = Builds::preview(project, planned, pipeline, &runner.settings);
     let plan = view::plan::plan(project, planned, runner, &builds, jobs);
     let lines = report::plan::lines(&plan, &printer.data_theme(), printer.columns());
     Ok(printer.data(&format!("{}\n", lines.join("\n")))?)

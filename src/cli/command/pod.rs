@@ -1,6 +1,6 @@
 //! `podline pod`: the manifest of a job's pod.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use crate::{
     cli::{
@@ -12,9 +12,8 @@ use crate::{
         runs::Run,
     },
     event::Failure,
-    pipeline::Repository,
     report::{Printer, Problem},
-    runner::{Slot, attempt::FailedPulls, build::image},
+    runner::{attempt::FailedPulls, build::image},
 };
 
 pub(super) fn pod(folder: &Path, arguments: &PodArguments, printer: &Printer) -> Result<ExitCode, Failed> {
@@ -32,10 +31,8 @@ pub(super) fn pod(folder: &Path, arguments: &PodArguments, printer: &Printer) ->
     let Some(job) = pipeline.find(&arguments.job) else {
         return Err(no_such_job(&arguments.job, pipeline.jobs.iter().map(|job| job.name.as_str())));
     };
-    let slot = Slot { runner: runner.settings.runners.first().cloned().unwrap_or_default(), index: 0 };
-    let tree = project.repository(&planned.context.event, SourceKind::Worktree).tree().to_vec();
-    let settings = runner.settings.clone();
-    let builds = Builds::new(&project, Arc::new(pipeline.clone()), settings, "preview", number, tree);
+    let builds = Builds::preview(&project, &planned, pipeline, &runner.settings);
+    let slot = builds.first_slot();
     let build = builds.build(job, 1, &slot, Vec::new()).map_err(refused)?;
     let pod = builds.pod(&build, 1, &slot, &FailedPulls::new()).map_err(refused)?;
     let text = serde_yaml::to_string(&pod).expect("a pod is YAML");

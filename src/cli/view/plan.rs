@@ -13,7 +13,7 @@ use crate::{
     pipeline::{Job, JobId, job::Need},
     report::plan::{Plan, PlanJob, PlanStage},
     runner::{
-        Settings, Slot,
+        Settings,
         concurrency::{requested, requested_of_a_real_cluster},
     },
 };
@@ -95,7 +95,7 @@ fn image(builds: &Builds, id: JobId, job: &Job) -> Option<String> {
     if job.trigger.is_some() {
         return None;
     }
-    let slot = Slot { runner: builds.settings.runners.first().cloned().unwrap_or_default(), index: 0 };
+    let slot = builds.first_slot();
     Some(match builds.build(id, 1, &slot, Vec::new()) {
         Ok(build) if build.image.name != build.image.requested => {
             format!("{} for {}", build.image.name, build.image.requested)

@@ -7,14 +7,11 @@ use std::{
 };
 
 use crate::{
-    cli::{Failed, args::SourceKind, builds::Builds, planned::Planned, project::Project, runs::Run},
+    cli::{Failed, args::SourceKind, planned::Planned, project::Project, runs::Run},
     git::Git,
-    pipeline::{Event, Pipeline, Repository},
+    pipeline::Event,
     report::Problem,
-    runner::{
-        Settings,
-        sources::{Checkout, DEPTH, SourceChoice, SourceStore, Variant},
-    },
+    runner::sources::{Checkout, DEPTH, SourceChoice, SourceStore, Variant},
 };
 
 /// Packs the sources of a run in a thread that may block, in every way that a job wants them.
@@ -55,19 +52,6 @@ pub(super) fn checkout(project: &Project, planned: &Planned) -> Checkout {
         project_dir: format!("/builds/{path}"),
         time: now(),
     }
-}
-
-/// The builds of a run's jobs.
-pub(super) fn builds(
-    project: &Project,
-    planned: &Planned,
-    pipeline: Arc<Pipeline>,
-    settings: Settings,
-    run: &Run,
-    source: SourceKind,
-) -> Builds {
-    let tree = project.repository(&planned.context.event, source).tree().to_vec();
-    Builds::new(project, pipeline, settings, &run.id, run.number, tree)
 }
 
 /// Now, in seconds since 1970.

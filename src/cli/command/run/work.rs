@@ -88,13 +88,13 @@ impl Work<'_> {
     pub(super) async fn run(self, printer: &Printer) -> Result<ExitCode, Failed> {
         let mut interrupts = interrupt::listen()?;
         let pipeline = Arc::new(self.choice.pipeline.clone());
-        let builds = prepare::builds(
+        let builds = Builds::new(
             self.project,
             self.planned,
             Arc::clone(&pipeline),
             self.runner.settings.clone(),
-            &self.run,
-            self.arguments.source,
+            &self.run.id,
+            self.run.number,
         );
         let (kind, target) = tokio::select! {
             opened = self.open(&builds) => opened?,
