@@ -16,10 +16,9 @@ use crate::{
         Build, Settings, Slot,
         attempt::FailedPulls,
         build::{Identity, Inputs},
-        cache,
+        files::{cache, sources::Variant},
         pod::{PodParts, names, pod},
         script,
-        sources::Variant,
     },
 };
 use k8s_openapi::api::core::v1::Pod;

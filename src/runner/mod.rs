@@ -1,35 +1,21 @@
 //! A job of the pipeline as a pod: settings, spec, script, sources, artifacts, trace, result.
 
-pub mod archive;
-pub mod artifacts;
 pub mod attempt;
 pub mod build;
-pub mod cache;
-pub mod concurrency;
-pub mod dispatcher;
-pub mod dotenv;
+pub mod dispatch;
 pub mod failure;
-pub mod incoming;
-mod outcome;
+pub mod files;
 pub mod pod;
 pub mod script;
-pub mod selection;
 pub mod settings;
-mod slots;
-pub mod sources;
-mod summary;
-mod tarball;
 pub mod trace;
-pub mod unpack;
 
 #[cfg(test)]
 mod fixture;
 
 pub use build::Build;
-pub use concurrency::{Capacity, Concurrency};
-pub use dispatcher::{Control, DispatchOptions, dispatch};
-pub use settings::Settings;
-pub use summary::{JobSummary, Summary};
+pub use dispatch::{Control, DispatchOptions, JobSummary, Summary, dispatch};
+pub use settings::{Capacity, Concurrency, Settings};
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;

@@ -5,7 +5,10 @@ use std::path::Path;
 use crate::{
     cli::{ExitCode, Failed, project::OWN_FOLDER, runs::Run},
     report::{Printer, Problem},
-    runner::{artifacts, attempt, unpack::unpack},
+    runner::{
+        attempt,
+        files::{artifacts, unpack::unpack},
+    },
 };
 
 pub(super) fn artifacts(

@@ -14,7 +14,7 @@ use crate::{
     report::plan::{Plan, PlanJob, PlanStage},
     runner::{
         Settings,
-        concurrency::{requested, requested_of_a_real_cluster},
+        settings::concurrency::{requested, requested_of_a_real_cluster},
     },
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;

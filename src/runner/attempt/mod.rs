@@ -25,8 +25,8 @@ use tokio::{sync::mpsc, time::Instant};
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Attempt, AttemptResult, Build, Execute, Outcome, artifacts::ArtifactStore, cache::CacheFolder, failure,
-    sources::SourceStore, trace::EndMark, trace::Ending,
+    Attempt, AttemptResult, Build, Execute, Outcome, failure, files::artifacts::ArtifactStore,
+    files::cache::CacheFolder, files::sources::SourceStore, trace::EndMark, trace::Ending,
 };
 use crate::{
     engine::Pods,

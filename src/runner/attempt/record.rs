@@ -7,7 +7,8 @@ use tokio::sync::mpsc;
 use crate::{
     event::{Event, FailureReason, Phase},
     runner::{
-        AttemptResult, Build, selection,
+        AttemptResult, Build,
+        files::selection,
         trace::{Mark, OUTPUT_LIMIT, Section, Trace, TraceItem, TraceParser},
     },
 };

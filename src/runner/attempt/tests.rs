@@ -17,8 +17,8 @@ use crate::{
     pipeline::JobId,
     runner::{
         Slot,
+        files::sources::{Sources, Variant},
         fixture::a_build,
-        sources::{Sources, Variant},
     },
 };
 

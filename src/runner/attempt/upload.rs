@@ -9,9 +9,11 @@ use crate::{
     event::{Failure, FailureReason, Phase},
     runner::{
         Attempt, Build,
-        artifacts::{ArtifactsError, Source},
         failure::{HELPER, engine_failed},
-        sources::Variant,
+        files::{
+            artifacts::{ArtifactsError, Source},
+            sources::Variant,
+        },
         trace::Section,
     },
 };

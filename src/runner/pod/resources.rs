@@ -9,8 +9,9 @@ use crate::{
     event::{Failure, FailureReason},
     runner::{
         build::BuildVariable,
-        concurrency::small_request,
-        settings::{Amount, Bound, ContainerKind, Resource, ResourceName, Settings},
+        settings::{
+            Amount, Bound, ContainerKind, Resource, ResourceName, Settings, concurrency::small_request,
+        },
     },
 };
 

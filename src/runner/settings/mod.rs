@@ -5,6 +5,7 @@
 //!                                  └─ namespace ─► objects of the runner's namespace
 //! ```
 
+pub mod concurrency;
 mod difference;
 pub mod document;
 mod environment;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
+pub use concurrency::{Capacity, Concurrency};
 pub use load::{LoadError, RunnerConfig, load};
 pub use manifests::Manifests;
 pub use quantity::Amount;

@@ -11,7 +11,7 @@ use crate::{
     git::Git,
     pipeline::Event,
     report::Problem,
-    runner::sources::{Checkout, DEPTH, SourceChoice, SourceStore, Variant},
+    runner::files::sources::{Checkout, DEPTH, SourceChoice, SourceStore, Variant},
 };
 
 /// Packs the sources of a run in a thread that may block, in every way that a job wants them.

@@ -35,13 +35,11 @@ use crate::{
     report::{self, Model, Printer, plan::Slots, printer::View, spinner::Spinner},
     runner::{
         Attempt, Build, Capacity, Control, DispatchOptions, Summary,
-        artifacts::ArtifactStore,
         attempt::{FailedPulls, JobExecutor, Prepare},
-        cache::CacheFolder,
         dispatch,
+        files::{artifacts::ArtifactStore, cache::CacheFolder, sources::SourceStore},
         pod::labels,
         settings::{Amount, namespace},
-        sources::SourceStore,
     },
 };
 

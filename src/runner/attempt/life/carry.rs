@@ -8,10 +8,12 @@ use super::{End, Life, SLACK, Stage};
 use crate::{
     event::{Failure, FailureReason, Phase},
     runner::{
-        archive,
         attempt::record::Record,
         failure::HELPER,
-        sources::{Sources, Variant},
+        files::{
+            archive,
+            sources::{Sources, Variant},
+        },
         trace::Section,
     },
 };

@@ -16,12 +16,14 @@ use std::{
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::{
-    Build, script,
-    script::generate,
-    tarball::{END, Tarball},
+use super::tarball::{END, Tarball};
+use crate::{
+    engine::Archive,
+    runner::{
+        Build,
+        script::{self, generate},
+    },
 };
-use crate::engine::Archive;
 
 /// Joins archives that have no end, in this order, and lets [`scripts`] end them.
 pub fn join(layers: impl IntoIterator<Item = PathBuf>, scripts: Vec<u8>) -> Archive {

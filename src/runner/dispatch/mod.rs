@@ -14,15 +14,19 @@ use futures::FutureExt;
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Attempt, AttemptResult, Execute, JobSummary, Outcome, Summary, outcome,
-    slots::{Place, Slots},
-};
+mod outcome;
+mod slots;
+mod summary;
+
+pub use summary::{JobSummary, Summary};
+
+use super::{Attempt, AttemptResult, Execute, Outcome};
 use crate::{
     event::{Event, Finished},
     pipeline::{JobId, Pipeline},
     scheduler::{Action, Delays, Deploy, Input, Options, Scheduler, Status, critical_path},
 };
+use slots::{Place, Slots};
 
 /// How long killed attempts have to end before they are given up.
 const KILL_GRACE: Duration = Duration::from_secs(5);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Slot;
+use crate::runner::Slot;
 
 /// The places of all runners.
 #[derive(Debug)]

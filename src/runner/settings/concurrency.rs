@@ -1,6 +1,6 @@
 //! How many pods run at once, what bounds them, and what such a pod asks of a real cluster.
 
-use super::settings::{Amount, Bound, ContainerKind, Resource, ResourceName, Settings};
+use super::{Amount, Bound, ContainerKind, Resource, ResourceName, Settings};
 
 /// CPU that a container requests unless the settings name more: enough to be scheduled fairly.
 pub const SMALL_CPU_REQUEST: &str = "50m";

@@ -8,7 +8,6 @@ use std::{
 };
 
 use super::{
-    Build,
     dotenv::{self, DotenvError},
     incoming::{self, Bounds, IncomingError},
     selection::{Wanted, select},
@@ -17,6 +16,7 @@ use crate::{
     config::keyword::job::UploadWhen,
     engine::{self, File, Pods},
     pipeline::JobId,
+    runner::Build,
 };
 
 /// What the jobs of a run have left for later ones. Clones are the same store.

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Build,
     artifacts::{Source, applies, texts},
     incoming::{self, Bounds},
     selection::{Wanted, select, warning},
@@ -16,6 +15,7 @@ use crate::{
         keyword::job::{Cache, CacheKey},
     },
     git::{Git, GitError},
+    runner::Build,
 };
 
 /// The folder that holds all caches of a project.
