@@ -261,16 +261,7 @@ pub(super) fn too_big(span: Span) -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::fixture::project;
-
-    /// The YAML of one key of the effective tree.
-    fn job(main: &str) -> String {
-        let reading = project(main).read();
-        assert!(reading.diagnostics.is_empty(), "{:?}", reading.problems());
-        let mut root = reading.tree.expect("a tree").root;
-        root.retain(|name| name == "job");
-        crate::config::emit(&root)
-    }
+    use crate::config::fixture::{job, project};
 
     #[test]
     fn a_job_merges_over_its_parents() {

@@ -32,6 +32,15 @@ pub(super) fn project(main: &str) -> Project {
     Project::default().file("ci.yml", main)
 }
 
+/// The YAML of `job` in the effective tree of a configuration without mistakes.
+pub(super) fn job(main: &str) -> String {
+    let reading = project(main).read();
+    assert!(reading.diagnostics.is_empty(), "{:?}", reading.problems());
+    let mut root = reading.tree.expect("a tree").root;
+    root.retain(|name| name == "job");
+    emit(&root)
+}
+
 impl Project {
     pub(super) fn file(mut self, path: &str, text: &str) -> Self {
         self.files.insert(path.to_owned(), text.to_owned());

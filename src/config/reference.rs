@@ -225,7 +225,7 @@ enum Missing {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::fixture::project;
+    use crate::config::fixture::{job, project};
 
     const BASE: &str = "
 .a:
@@ -238,14 +238,6 @@ mod tests {
   falsy: false
 .child: {extends: .a}
 ";
-
-    fn job(main: &str) -> String {
-        let reading = project(main).read();
-        assert!(reading.diagnostics.is_empty(), "{:?}", reading.problems());
-        let mut root = reading.tree.expect("a tree").root;
-        root.retain(|name| name == "job");
-        crate::config::emit(&root)
-    }
 
     #[test]
     fn a_reference_becomes_what_it_refers_to() {
