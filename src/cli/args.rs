@@ -181,9 +181,9 @@ pub struct RunArguments {
     pub runner: RunnerArguments,
     #[command(flatten)]
     pub kind: KindArguments,
-    /// Where pods run.
-    #[arg(help_heading = CLUSTER, long, value_name = "ENGINE", default_value = "auto")]
-    pub engine: EngineKind,
+    /// Where pods run; `auto` unless set.
+    #[arg(help_heading = CLUSTER, long, value_name = "ENGINE")]
+    pub engine: Option<EngineKind>,
     /// The cluster to run in, made by `podline cluster up NAME`.
     #[arg(help_heading = CLUSTER, long, value_name = "NAME", conflicts_with = "keep")]
     pub cluster: Option<String>,
@@ -211,9 +211,12 @@ pub struct RunArguments {
 }
 
 /// `--engine`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum EngineKind {
+    /// What this machine can run.
     Auto,
+    /// A kind cluster.
     Kind,
 }
 

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use serde::Deserialize;
 
+use super::args::EngineKind;
+
 /// Name of the file, beside `.gitlab-ci.yml`.
 pub const NAME: &str = "podline.toml";
 
@@ -26,6 +28,8 @@ pub struct ProjectFile {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Run {
+    /// `--engine`.
+    pub engine: Option<EngineKind>,
     /// `--default-image`.
     pub default_image: Option<String>,
     /// `--runner-config`, relative to the project.

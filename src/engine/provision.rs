@@ -17,6 +17,9 @@ pub trait Provisioner: Send + Sync {
     /// Removes everything that [`Provisioner::up`] made, also after it was stopped half way. What is not
     /// there is no error.
     async fn down(&self) -> Result<(), Error>;
+
+    /// Removes what runs that were killed have left, beside this one. Returns what it was, for people.
+    async fn prune(&self) -> Result<Vec<String>, Error>;
 }
 
 /// A namespace to make, with what belongs in it.

@@ -7,7 +7,7 @@ use crate::{
     cli::{
         ExitCode, Failed,
         args::{ClusterCommand, Format, KindArguments},
-        kind::{connect, full_name, options, short_name},
+        engine::kind::{connect, full_name, options, short_name},
         settings::Environment,
     },
     engine::{

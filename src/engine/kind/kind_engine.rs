@@ -276,6 +276,10 @@ impl Provisioner for KindEngine {
         }
         Ok(())
     }
+
+    async fn prune(&self) -> Result<Vec<String>, Error> {
+        self.kind.prune().await
+    }
 }
 
 /// The client that creates pods.

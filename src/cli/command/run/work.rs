@@ -19,17 +19,14 @@ use crate::{
         ExitCode, Failed,
         args::RunArguments,
         builds::Builds,
-        kind,
+        engine::{Chosen, Request, choose},
         planned::{Planned, Runner},
         project::Project,
         runs::Run,
         settings::Environment,
         view,
     },
-    engine::{
-        self, Namespace, Owner, Place, Provisioner, ServiceAccount,
-        kind::{Kind, KindEngine, Lifetime},
-    },
+    engine::{self, Namespace, Place, ServiceAccount},
     event::{Event, Failure, Outline, OutlineJob, Status},
     pipeline::Pipeline,
     report::{self, Model, Printer, plan::Slots, printer::View, spinner::Spinner},
@@ -38,7 +35,6 @@ use crate::{
         attempt::{FailedPulls, JobExecutor, Prepare},
         dispatch,
         files::{artifacts::ArtifactStore, cache::CacheFolder, sources::SourceStore},
-        pod::labels,
         settings::{Amount, namespace},
     },
 };
@@ -48,9 +44,6 @@ const EVENTS: usize = 4096;
 
 /// How long an interrupted run still tries to remove what it made.
 const PATIENCE: Duration = Duration::from_secs(4);
-
-/// The cluster that `--keep` leaves.
-const KEPT: &str = "dev";
 
 /// A run with all that it needs to know.
 pub(super) struct Work<'w> {
@@ -63,16 +56,6 @@ pub(super) struct Work<'w> {
     pub(super) environment: &'w Environment,
     pub(super) run: Run,
     pub(super) choice: Choice,
-}
-
-/// The cluster of a run.
-struct Target {
-    engine: KindEngine,
-    /// What is done first, for people.
-    step: String,
-    name: String,
-    /// The name that users say, if the cluster stays after the run.
-    stays: Option<String>,
 }
 
 /// How far a run came.
@@ -94,63 +77,48 @@ impl Work<'_> {
             &self.run.id,
             self.run.number,
         );
-        let (kind, target) = tokio::select! {
-            opened = self.open(&builds) => opened?,
+        let chosen = tokio::select! {
+            chosen = self.engine(&builds) => chosen?,
             _ = interrupts.recv() => return Ok(ExitCode::Interrupted),
         };
         // what runs that were killed have left is removed beside this one, without a word
-        let pruned = tokio::spawn(async move { kind.prune().await });
+        let provisioner = Arc::clone(&chosen.provisioner);
+        let pruned = tokio::spawn(async move { provisioner.prune().await });
         let (sender, events) = mpsc::channel(EVENTS);
         let shown = report::follow(printer, events);
-        let (model, end) = tokio::join!(shown, self.jobs(&target, builds, sender, &mut interrupts));
-        let code = self.close(printer, &model, end, &pipeline, target.stays.as_deref());
-        take_down(printer, &target, &mut interrupts, pruned).await;
+        let (model, end) = tokio::join!(shown, self.jobs(&chosen, builds, sender, &mut interrupts));
+        let code = self.close(printer, &model, end, &pipeline, chosen.stays.as_deref());
+        take_down(printer, &chosen, &mut interrupts, pruned).await;
         code
     }
 
-    async fn open(&self, builds: &Builds) -> Result<(Kind, Target), Failed> {
-        let kind = kind::connect(self.environment).await?;
-        let target = self.target(&kind, builds).await?;
-        Ok((kind, target))
-    }
-
-    /// The cluster to run in: the one that is named, the one that is kept, or one for this run alone.
-    async fn target(&self, kind: &Kind, builds: &Builds) -> Result<Target, Failed> {
-        let named = self.arguments.cluster.clone().or_else(|| self.project.file.run.cluster.clone());
-        let stays = named.clone().or_else(|| self.arguments.keep.then(|| KEPT.to_owned()));
-        let name = kind::full_name(stays.as_ref().unwrap_or(&self.run.id));
-        let is_up = kind.list().await?.iter().any(|known| known.name == name && known.running);
-        let lifetime = if stays.is_some() { Lifetime::Kept } else { Lifetime::Run };
-        let project = Some((self.project.folder.as_path(), &self.project.file));
-        let images = builds.all_images();
-        let options =
-            kind::options(kind, name.clone(), lifetime, images, &self.arguments.kind, project).await?;
-        let owner = Owner { label: labels::RUN, run: self.run.id.clone() };
-        Ok(if named.is_some() || (stays.is_some() && is_up) {
-            let engine = KindEngine::in_existing(kind.clone(), options, owner);
-            Target { engine, step: format!("opening the cluster `{name}`"), name, stays }
-        } else {
-            let engine = KindEngine::in_new(kind.clone(), options, owner);
-            Target { engine, step: format!("creating the cluster `{name}`"), name, stays }
+    async fn engine(&self, builds: &Builds) -> Result<Chosen, Failed> {
+        choose(Request {
+            arguments: self.arguments,
+            project: self.project,
+            environment: self.environment,
+            run: &self.run.id,
+            images: builds.all_images(),
         })
+        .await
     }
 
     /// Makes everything ready and runs the jobs.
     async fn jobs(
         &self,
-        target: &Target,
+        chosen: &Chosen,
         builds: Builds,
         events: mpsc::Sender<Event>,
         interrupts: &mut mpsc::Receiver<Interrupt>,
     ) -> Result<End, Failed> {
         let started = Instant::now();
         // a view that is gone is no reason to stop: the exit code still tells
-        drop(events.send(Event::PipelineStarted(self.outline(&builds.pipeline))).await);
+        drop(events.send(Event::PipelineStarted(self.outline(chosen, &builds.pipeline))).await);
         for message in &self.project.notes {
             drop(events.send(Event::Notice { message: message.clone() }).await);
         }
         let ready = tokio::select! {
-            ready = self.ready(target, &builds, &events) => ready?,
+            ready = self.ready(chosen, &builds, &events) => ready?,
             _ = interrupts.recv() => {
                 drop(events.send(canceled(&builds.pipeline, started.elapsed())).await);
                 return Ok(End::Interrupted);
@@ -161,7 +129,7 @@ impl Work<'_> {
         let executor = Arc::new(self.executor(builds, &place, sources));
         let (control, controls) = mpsc::channel(4);
         let slots = self.slots(Some(free(&place)));
-        if slots.pods != self.slots(view::estimated_room()).pods {
+        if slots.pods != self.slots(chosen.room).pods {
             drop(events.send(Event::Notice { message: slots.sentence() }).await);
         }
         let options = self.options(slots, started);
@@ -188,7 +156,7 @@ impl Work<'_> {
     /// Brings the cluster up and packs the sources at the same time.
     async fn ready(
         &self,
-        target: &Target,
+        chosen: &Chosen,
         builds: &Builds,
         events: &mpsc::Sender<Event>,
     ) -> Result<(Place, Arc<SourceStore>), Failed> {
@@ -205,10 +173,10 @@ impl Work<'_> {
                 .map(|name| ServiceAccount { namespace: settings.runner_namespace.clone(), name }),
         };
         let setup = Setup::new(events.clone());
-        setup.begin(&target.step);
+        setup.begin(&chosen.step);
         let progress = |step| setup.take(step);
         let up = async {
-            let place = target.engine.up(&wanted, &progress).await?;
+            let place = chosen.provisioner.up(&wanted, &progress).await?;
             setup.finish();
             Ok::<Place, Failed>(place)
         };
@@ -251,15 +219,15 @@ impl Work<'_> {
         view::slots(&self.runner.settings, &self.choice.pipeline, free, jobs)
     }
 
-    fn outline(&self, pipeline: &Pipeline) -> Outline {
+    fn outline(&self, chosen: &Chosen, pipeline: &Pipeline) -> Outline {
         let names = |needs: &Vec<crate::pipeline::job::Need>| {
             needs.iter().map(|need| pipeline.job(need.job).name.clone()).collect()
         };
         Outline {
             name: pipeline.name.clone(),
             title: view::title(&self.planned.context),
-            engine: "kind".to_owned(),
-            slots: self.slots(view::estimated_room()).pods,
+            engine: chosen.name.to_owned(),
+            slots: self.slots(chosen.room).pods,
             stages: pipeline.stages.clone(),
             jobs: pipeline
                 .jobs
@@ -334,14 +302,14 @@ impl Prepare for Preparation {
 /// run.
 async fn take_down(
     printer: &Printer,
-    target: &Target,
+    chosen: &Chosen,
     interrupts: &mut mpsc::Receiver<Interrupt>,
     pruned: JoinHandle<Result<Vec<String>, engine::Error>>,
 ) {
-    let told = target.stays.is_none() && printer.view() != View::Json;
-    let spinner = told.then(|| Spinner::start(printer, format!("removing the cluster `{}`", target.name)));
+    let told = chosen.removal.clone().filter(|_| printer.view() != View::Json);
+    let spinner = told.map(|removal| Spinner::start(printer, removal));
     let mut down = pin!(async {
-        let result = target.engine.down().await;
+        let result = chosen.provisioner.down().await;
         // the next run does what this one could not
         drop(tokio::time::timeout(PATIENCE, pruned).await);
         result

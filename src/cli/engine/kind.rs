@@ -1,35 +1,73 @@
 //! The kind engine as the command line asks for it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use super::{Failed, args::KindArguments, project_file::ProjectFile, settings::Environment};
+use super::{Chosen, Request};
 use crate::{
+    cli::{ExitCode, Failed, args::KindArguments, project_file::ProjectFile, settings::Environment, view},
     engine::{
-        docker,
-        kind::{Config, Kind, Lifetime, Options},
+        Owner, docker,
+        kind::{Config, Kind, KindEngine, Lifetime, Options},
     },
     report::Problem,
+    runner::pod::labels,
 };
 
 /// Before the names that users give their clusters.
 const PREFIX: &str = "podline-";
 
+/// The cluster that `--keep` leaves.
+const KEPT: &str = "dev";
+
+/// The cluster of a run: the one that is named, the one that is kept, or one for this run alone.
+///
+/// # Errors
+/// When Docker does not answer, or the cluster's configuration is wrong.
+pub(super) async fn chosen(request: Request<'_>) -> Result<Chosen, Failed> {
+    let Request { arguments, project, environment, run, images } = request;
+    let kind = connect(environment).await?;
+    let named = arguments.cluster.clone().or_else(|| project.file.run.cluster.clone());
+    let stays = named.clone().or_else(|| arguments.keep.then(|| KEPT.to_owned()));
+    let name = full_name(stays.as_deref().unwrap_or(run));
+    let is_up = kind.list().await?.iter().any(|known| known.name == name && known.running);
+    let lifetime = if stays.is_some() { Lifetime::Kept } else { Lifetime::Run };
+    let from = Some((project.folder.as_path(), &project.file));
+    let options = options(&kind, name.clone(), lifetime, images, &arguments.kind, from).await?;
+    let owner = Owner { label: labels::RUN, run: run.to_owned() };
+    let (engine, doing) = if named.is_some() || (stays.is_some() && is_up) {
+        (KindEngine::in_existing(kind, options, owner), "opening")
+    } else {
+        (KindEngine::in_new(kind, options, owner), "creating")
+    };
+    Ok(Chosen {
+        name: "kind",
+        provisioner: Arc::new(engine),
+        step: format!("{doing} the cluster `{name}`"),
+        removal: stays.is_none().then(|| format!("removing the cluster `{name}`")),
+        stays,
+        room: view::estimated_room(),
+    })
+}
+
 /// Connects to Docker.
 ///
 /// # Errors
 /// When it does not answer.
-pub(super) async fn connect(environment: &Environment) -> Result<Kind, Failed> {
+pub(in crate::cli) async fn connect(environment: &Environment) -> Result<Kind, Failed> {
     let connection = docker::connect(&environment.docker).await?;
     Ok(Kind::new(connection, environment.state.join("clusters")))
 }
 
 /// The full name of a cluster, from the one that users say.
-pub(super) fn full_name(name: &str) -> String {
+pub(in crate::cli) fn full_name(name: &str) -> String {
     if name.starts_with(PREFIX) { name.to_owned() } else { format!("{PREFIX}{name}") }
 }
 
 /// The name that users say.
-pub(super) fn short_name(name: &str) -> &str {
+pub(in crate::cli) fn short_name(name: &str) -> &str {
     name.strip_prefix(PREFIX).unwrap_or(name)
 }
 
@@ -37,7 +75,7 @@ pub(super) fn short_name(name: &str) -> &str {
 ///
 /// # Errors
 /// When the configuration cannot be read, or Docker does not answer.
-pub(super) async fn options(
+pub(in crate::cli) async fn options(
     kind: &Kind,
     name: String,
     lifetime: Lifetime,
@@ -68,7 +106,7 @@ fn read(path: &Path) -> Result<(Config, PathBuf), Failed> {
     })?;
     let config = Config::parse(&text, &path.display().to_string()).map_err(|error| {
         let failed = Failed::from(error);
-        Failed { code: super::ExitCode::Usage, ..failed }
+        Failed { code: ExitCode::Usage, ..failed }
     })?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     Ok((config, folder.unwrap_or(Path::new(".")).to_owned()))
