@@ -54,6 +54,8 @@ pub(crate) struct ScriptedPods {
     pub(crate) listed: Vec<File>,
     /// The content of every file that is carried out.
     pub(crate) content: Vec<u8>,
+    /// How many archives break off before one arrives whole.
+    pub(crate) breaks: Mutex<u32>,
     /// What [`Pods::create`] refuses with.
     pub(crate) refusal: Option<String>,
     calls: Mutex<Vec<Call>>,
@@ -72,6 +74,7 @@ impl ScriptedPods {
             log: Mutex::new(log.into_iter().collect()),
             listed: Vec::new(),
             content: Vec::new(),
+            breaks: Mutex::default(),
             refusal: None,
             calls: Mutex::default(),
             copied: watch::Sender::new(None),
@@ -182,7 +185,15 @@ impl Pods for ScriptedPods {
             header.set_mode(0o644);
             builder.append_data(&mut header, path, self.content.as_slice()).expect("a path");
         }
-        Ok(Box::new(io::Cursor::new(builder.into_inner().expect("bytes"))))
+        let mut bytes = builder.into_inner().expect("bytes");
+        let mut breaks = lock(&self.breaks);
+        if *breaks > 0 {
+            *breaks -= 1;
+            bytes.truncate(bytes.len() / 3);
+            let cut = [Ok(io::Cursor::new(bytes)), Err(io::Error::other("the end is missing"))];
+            return Ok(Box::new(tokio_util::io::StreamReader::new(stream::iter(cut))));
+        }
+        Ok(Box::new(io::Cursor::new(bytes)))
     }
 
     async fn delete(&self, _pod: &str, grace: Duration) -> Result<(), Error> {

@@ -583,6 +583,24 @@ async fn artifacts_and_caches_go_from_job_to_job() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn files_that_did_not_arrive_whole_are_asked_for_again() {
+    for (breaks, artifacts) in [(2, Some(2)), (9, None)] {
+        let pods = pods_with_files(SUCCESS);
+        *pods.breaks.lock().expect("a count") = breaks;
+        let mut build = a_build_that_keeps(UploadWhen::OnSuccess);
+        build.caches.clear();
+        let report = Run::of(pods, build).execute().await;
+        match (artifacts, report.outcome.result) {
+            (Some(count), AttemptResult::Success) => assert_eq!(report.outcome.artifacts, count),
+            (None, AttemptResult::Failed { failure, .. }) => {
+                assert!(failure.message.starts_with("artifacts were refused"), "{}", failure.message);
+            }
+            (_, result) => panic!("{breaks}: {result:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_job_keeps_what_is_for_failures_and_its_reports() {
     let end = "end status=failed code=1 after=0 oom=0 peak=0";
     for (when, kept) in [(UploadWhen::OnSuccess, 0), (UploadWhen::OnFailure, 2), (UploadWhen::Always, 2)] {

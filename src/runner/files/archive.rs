@@ -34,9 +34,9 @@ pub fn join(layers: impl IntoIterator<Item = PathBuf>, scripts: Vec<u8>) -> Arch
 
 /// The last part of a job's archive: an empty project folder where there are no sources, the files of
 /// file variables, the scripts, the supervisor's settings, and, as the very last, the mark that all of
-/// that is in place. `left` is what remains of the job's time,
-/// `health_limit` how long services may take to listen, `time` when the entries were changed, in
-/// seconds since 1970.
+/// that is in place. `left` is what remained of the job's time when the build container began,
+/// `health_limit` how long services may take to listen, `time` when the entries were changed, in seconds
+/// since 1970.
 ///
 /// # Errors
 /// When a variable's name is no name for a file.

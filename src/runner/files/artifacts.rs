@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     dotenv::{self, DotenvError},
-    incoming::{self, Bounds, IncomingError},
+    incoming::{self, FetchError, IncomingError},
     selection::{Wanted, select},
 };
 use crate::{
@@ -52,6 +52,15 @@ pub enum ArtifactsError {
         /// Why.
         source: DotenvError,
     },
+}
+
+impl From<FetchError> for ArtifactsError {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::Engine(error) => Self::Engine(error),
+            FetchError::Incoming(error) => Self::Incoming(error),
+        }
+    }
 }
 
 /// Where the files of a job's pod can be had.
@@ -214,9 +223,7 @@ async fn archive(
         lines.push("\x1b[31;1mERROR: No files to upload\x1b[0;m".to_owned());
         return Ok(0);
     }
-    let archive =
-        source.pods.copy_out(source.pod, source.container, &build.project_dir, &selection.paths).await?;
-    let stored = incoming::store(archive, &build.project_dir, into.to_owned(), Bounds::default()).await?;
+    let stored = incoming::fetch(source, &build.project_dir, &selection.paths, into).await?;
     Ok(stored.files)
 }
 

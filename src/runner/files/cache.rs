@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     artifacts::{Source, applies, texts},
-    incoming::{self, Bounds},
+    incoming,
     selection::{Wanted, select, warning},
 };
 use crate::{
@@ -90,15 +90,8 @@ impl CacheFolder {
         if selection.paths.is_empty() {
             return;
         }
-        let from = source.pods.copy_out(source.pod, source.container, &build.project_dir, &selection.paths);
         let into = self.path(build, key_text(&cache.key));
-        let stored = match from.await {
-            Ok(archive) => incoming::store(archive, &build.project_dir, into, Bounds::default())
-                .await
-                .map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        lines.push(match stored {
+        lines.push(match incoming::fetch(source, &build.project_dir, &selection.paths, &into).await {
             Ok(_) => green("Created cache"),
             Err(error) => warning(&format!("cache was not kept: {error}")),
         });

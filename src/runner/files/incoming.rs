@@ -10,8 +10,8 @@ use std::{
 use tar::EntryType;
 use tokio_util::io::SyncIoBridge;
 
-use super::tarball::Tarball;
-use crate::engine::Archive;
+use super::{artifacts::Source, tarball::Tarball};
+use crate::engine::{self, Archive};
 
 /// How much one archive may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,41 @@ pub enum IncomingError {
     /// It could not be read or written.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+/// How often files are asked for that did not arrive whole.
+const ATTEMPTS: u32 = 3;
+
+/// Takes files, their paths relative to `folder`, out of a pod and keeps them as `into`, see [`store`]. What
+/// breaks on the way is tried again.
+///
+/// # Errors
+/// When the pod does not give them, or what it gives is refused or cannot be kept.
+pub async fn fetch(
+    source: Source<'_>,
+    folder: &str,
+    paths: &[String],
+    into: &Path,
+) -> Result<Stored, FetchError> {
+    let mut attempt = 1;
+    loop {
+        let archive = source.pods.copy_out(source.pod, source.container, folder, paths).await?;
+        match store(archive, folder, into.to_owned(), Bounds::default()).await {
+            Err(IncomingError::Io(_)) if attempt < ATTEMPTS => attempt += 1,
+            stored => return Ok(stored?),
+        }
+    }
+}
+
+/// Why files were not taken out of a pod.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The pod did not give them.
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+    /// What came was not kept.
+    #[error(transparent)]
+    Incoming(#[from] IncomingError),
 }
 
 /// Keeps an archive whose paths are relative as `into`, its paths below `folder`, without an end. What
