@@ -50,16 +50,17 @@ fn for_kubernetes(text: &str) -> String {
 }
 
 /// The file that tells the supervisor about the job: it is read once [`READY`] is there. `left` is what
-/// remains of the job's time, `health_limit` how long services may take to listen.
+/// remained of the job's time when the build container began, `health_limit` how long services may take to
+/// listen.
 pub fn settings(nonce: &str, build: &Build, left: Duration, health_limit: Duration) -> String {
     let after = limit(build, "RUNNER_AFTER_SCRIPT_TIMEOUT").unwrap_or(AFTER_SCRIPT_LIMIT);
-    let script = script_limit(build).filter(|limit| *limit < left);
-    let on_timeout = if script.is_some() { "after_script" } else { "end" };
+    let script = script_limit(build).map(|limit| limit.as_secs().max(1).to_string());
     let ports = build.services.iter().filter_map(services::health_port).map(|port| port.to_string());
     format!(
-        "nonce={nonce}\nscript_limit={}\non_timeout={on_timeout}\nafter_script_limit={}\n\
-         health_ports={}\nhealth_limit={}\n",
-        script.unwrap_or(left).as_secs().max(1),
+        "nonce={nonce}\njob_limit={}\nscript_limit={}\nafter_script_limit={}\nhealth_ports={}\n\
+         health_limit={}\n",
+        left.as_millis() / 10,
+        script.unwrap_or_default(),
         after.as_secs().max(1),
         ports.collect::<Vec<_>>().join(" "),
         health_limit.as_secs().max(1)

@@ -12,7 +12,8 @@ podline_message=${3:-/dev/termination-log}
 podline_net=/proc/net
 
 podline_nonce=
-podline_script_limit=3600
+podline_job_limit=360000
+podline_script_limit=
 podline_after_limit=300
 podline_cancel_limit=20
 podline_stop_limit=5
@@ -37,12 +38,12 @@ podline_settings() {
 	while IFS='=' read -r podline_key podline_value; do
 		case $podline_key in
 		nonce) podline_nonce=$podline_value ;;
+		job_limit) podline_job_limit=$podline_value ;;
 		script_limit) podline_script_limit=$podline_value ;;
 		after_script_limit) podline_after_limit=$podline_value ;;
 		cancel_limit) podline_cancel_limit=$podline_value ;;
 		health_ports) podline_health_ports=$podline_value ;;
 		health_limit) podline_health_limit=$podline_value ;;
-		on_timeout) podline_on_timeout=$podline_value ;;
 		stop_limit) podline_stop_limit=$podline_value ;;
 		esac
 	done <"$podline_folder/job"
@@ -110,9 +111,24 @@ podline_stop_timer() {
 	podline_timer=
 }
 
-# The pod is being deleted: stop the script. An after_script that runs may go on for a while.
+# What is left of the job's time, in seconds. It runs since the container does: whatever is carried in takes
+# some of it. The kernel counts both times in hundredths of a second since the machine's start.
+podline_left() {
+	podline_now= podline_stat=
+	{ read -r podline_now _ </proc/uptime && read -r podline_stat </proc/$$/stat; } 2>/dev/null
+	# pid (any name) state parent ...; the 22nd word is when the process began
+	set -- ${podline_stat##*) }
+	podline_left=$podline_job_limit
+	[ -n "${20}" ] && podline_left=$((podline_left - ${podline_now%.*} * 100 - 1${podline_now#*.} + 100 + ${20}))
+	podline_left=$(((podline_left + 50) / 100))
+	[ "$podline_left" -ge 0 ] || podline_left=0
+}
+
+# The pod is being deleted: stop the script. An after_script that runs may go on for a while. A script whose
+# time is up is being stopped already, and it is the pod's own deadline that comes now.
 podline_on_term() {
 	podline_interrupted=yes
+	[ "$podline_status" = timeout ] && return
 	podline_status=canceled
 	case $podline_phase in
 	script) podline_stop "$podline_child" ;;
@@ -228,6 +244,12 @@ podline_settings
 podline_find_shell
 podline_await_services
 
+podline_left
+if [ -n "$podline_script_limit" ] && [ "${podline_script_limit%.*}" -lt "$podline_left" ]; then
+	podline_on_timeout=after_script
+else
+	podline_script_limit=$podline_left
+fi
 podline_mark script
 podline_run script "$podline_script_limit" running
 podline_script_code=$podline_code

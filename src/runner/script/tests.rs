@@ -263,7 +263,7 @@ fn after_script_runs_in_a_shell_of_its_own_and_knows_the_status() {
 fn a_script_that_takes_too_long_is_stopped_and_no_after_script_follows() {
     for shell in shells() {
         let started = Instant::now();
-        let pod = Pod::with_after(&["sleep 30"], &["echo after"]).setting("script_limit=0.3");
+        let pod = Pod::with_after(&["sleep 30"], &["echo after"]).setting("job_limit=60");
         let ended = pod.run(&shell);
         assert!(started.elapsed() < Duration::from_secs(10), "{shell:?}");
         assert!(ended.output.contains("end status=timeout"), "{shell:?}: {}", ended.output);
@@ -284,9 +284,7 @@ fn an_after_script_has_a_limit_of_its_own() {
 #[test]
 fn a_script_over_its_own_limit_has_failed_and_its_after_script_follows() {
     for shell in shells() {
-        let pod = Pod::with_after(&["sleep 30"], &["echo it $CI_JOB_STATUS"])
-            .setting("script_limit=0.3")
-            .setting("on_timeout=after_script");
+        let pod = Pod::with_after(&["sleep 30"], &["echo it $CI_JOB_STATUS"]).setting("script_limit=0.3");
         let ended = pod.run(&shell);
         assert!(ended.output.contains("it failed\n"), "{shell:?}: {}", ended.output);
         assert!(ended.output.contains("end status=timeout"), "{shell:?}: {}", ended.output);
@@ -306,6 +304,39 @@ fn term_stops_the_script_and_runs_after_script_as_canceled() {
         assert!(started.elapsed() < Duration::from_secs(10), "{shell:?}");
         assert!(ended.output.contains("it was canceled\n"), "{shell:?}: {}", ended.output);
         assert!(ended.output.contains("end status=canceled"), "{shell:?}: {}", ended.output);
+    }
+}
+
+#[test]
+fn the_pod_s_own_deadline_makes_no_canceled_job_of_one_whose_time_is_up() {
+    for shell in shells() {
+        let script = "sh -c 'trap \"echo; echo told\" TERM; while :; do sleep 0.05; done'";
+        let pod = Pod::with_after(&[script], &["echo after"]).setting("job_limit=60");
+        pod.ready();
+        let mut child = pod.spawn(&shell);
+        wait_for(&mut child, "\ntold");
+        terminate(&child);
+        let ended = pod.end(child);
+        assert!(ended.message.contains("end status=timeout"), "{shell:?}: {}", ended.message);
+        assert!(!ended.output.contains("echo after"), "{shell:?}: {}", ended.output);
+    }
+}
+
+#[test]
+fn the_job_s_time_runs_while_files_are_carried_in() {
+    let pod = || Pod::new(&["sleep 30"]).setting("job_limit=100");
+    let started: Vec<_> = shells()
+        .into_iter()
+        .map(|shell| (shell.clone(), pod()))
+        .map(|(shell, pod)| (pod.spawn_waiting(&shell), shell, pod))
+        .collect();
+    std::thread::sleep(Duration::from_millis(1600));
+    let ready = Instant::now();
+    started.iter().for_each(|(_, _, pod)| pod.ready());
+    for (child, shell, pod) in started {
+        let ended = pod.end(child);
+        assert!(ended.message.contains("end status=timeout"), "{shell:?}: {}", ended.message);
+        assert!(ready.elapsed() < Duration::from_secs(10), "{shell:?}");
     }
 }
 

@@ -1,8 +1,9 @@
 //! Carries sources, caches, artifacts and scripts into a pod that has come up.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures::FutureExt as _;
+use tokio::time::Instant;
 
 use super::{End, Life, SLACK, Stage};
 use crate::{
@@ -46,7 +47,8 @@ impl Life<'_> {
         for (name, id) in from {
             record.say_green(&format!("Downloading artifacts for {name} ({id})...")).await;
         }
-        let left = self.build.timeout.saturating_sub(self.started.elapsed()).max(Duration::from_secs(1));
+        let began = self.began.unwrap_or_else(Instant::now).saturating_duration_since(self.started);
+        let left = self.build.timeout.saturating_sub(began);
         self.enter(Stage::Running, left + SLACK);
         let patience = self.executor.poll_timeout;
         let scripts = match archive::scripts(self.build, self.nonce, left, patience, self.executor.time) {

@@ -87,6 +87,8 @@ pub(super) struct Life<'a> {
     nonce: &'a str,
     /// When the job started: its time runs from here.
     started: Instant,
+    /// When the build container was first seen to run: the supervisor counts from there.
+    began: Option<Instant>,
     stage: Stage,
     late: Instant,
     states: Option<States>,
@@ -129,6 +131,7 @@ impl<'a> Life<'a> {
             attempt,
             nonce,
             started,
+            began: None,
             stage: Stage::Starting,
             late: started + executor.poll_timeout,
             states: None,
@@ -257,6 +260,9 @@ impl<'a> Life<'a> {
         } else if let (None, Some(failure)) = (&self.trouble, trouble) {
             self.trouble = Some(failure);
             self.end_within(STATUS_DELAY);
+        }
+        if observed.is_build_up {
+            self.began.get_or_insert_with(Instant::now);
         }
         let is_up = observed.is_build_up || observed.ended.is_some();
         if is_up && !self.has_log {
