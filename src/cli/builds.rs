@@ -128,6 +128,17 @@ impl Builds {
         pod(build, &self.settings, &parts)
     }
 
+    /// The first pod of each job. A job that cannot become one says so when its turn comes.
+    pub fn all_pods(&self) -> Vec<Pod> {
+        let slot = self.first_slot();
+        let jobs = self.pipeline.jobs().filter(|(_, job)| job.trigger.is_none());
+        let pod = |id| {
+            let build = self.build(id, 1, &slot, Vec::new()).ok()?;
+            self.pod(&build, 1, &slot, &FailedPulls::new()).ok()
+        };
+        jobs.filter_map(|(id, _)| pod(id)).collect()
+    }
+
     /// Images of all jobs and of the helper, each once, in the order of the jobs. A job that cannot become a
     /// build says so when its turn comes.
     pub fn all_images(&self) -> Vec<String> {

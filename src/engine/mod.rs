@@ -7,8 +7,11 @@ pub mod docker;
 pub mod kind;
 pub mod kube;
 mod provision;
+mod quantity;
+mod room;
 
-pub use provision::{Namespace, Node, Owner, Place, Progress, Provisioner, Room, ServiceAccount, Step};
+pub use provision::{Namespace, Owner, Place, Progress, Provisioner, ServiceAccount, Step};
+pub use room::{Defaults, Fits, Free, Quota, Room};
 
 #[cfg(test)]
 pub(crate) mod scripted;

@@ -61,7 +61,7 @@ pub struct PlanJob {
 }
 
 /// How many pods run at once, and which of the limits binds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slots {
     /// How many pods run at once: the least of the limits.
     pub pods: usize,
@@ -69,8 +69,8 @@ pub struct Slots {
     pub runners: usize,
     /// How many jobs each takes at once.
     pub concurrent: usize,
-    /// How many pods the node fits, where that is known.
-    pub fits: Option<usize>,
+    /// How many pods there is room for and where, where that is known: `10` and `the node`.
+    pub fits: Option<(usize, String)>,
     /// `--jobs`.
     pub jobs: Option<usize>,
 }
@@ -80,15 +80,15 @@ impl Slots {
     pub fn sentence(&self) -> String {
         let (slots, pods) = (self.runners * self.concurrent, self.pods);
         let runners = format!("{} x {}", text::count(self.runners, "runner"), self.concurrent);
-        let node = self.fits.map(|fits| format!("the node would fit {fits}"));
-        let (binds, others) = match (self.jobs, self.fits) {
+        let room = self.fits.as_ref().map(|(fits, place)| format!("{place} would fit {fits}"));
+        let (binds, others) = match (self.jobs, &self.fits) {
             (Some(jobs), _) if jobs == pods && jobs < slots => {
-                (format!("--jobs {jobs}"), vec![Some(format!("{runners} would be {slots}")), node])
+                (format!("--jobs {jobs}"), vec![Some(format!("{runners} would be {slots}")), room])
             }
-            (_, Some(fits)) if fits == pods && fits < slots => {
-                ("what fits the node".to_owned(), vec![Some(format!("{runners} would be {slots}"))])
+            (_, Some((fits, place))) if *fits == pods && *fits < slots => {
+                (format!("what fits {place}"), vec![Some(format!("{runners} would be {slots}"))])
             }
-            _ => (runners, vec![node]),
+            _ => (runners, vec![room]),
         };
         let others: Vec<_> = others.into_iter().flatten().collect();
         let others = if others.is_empty() { String::new() } else { format!(" ({})", others.join(", ")) };
@@ -174,7 +174,7 @@ fn left_out(plan: &Plan, names: usize, theme: &Theme, width: usize) -> Vec<Strin
 
 fn closing(plan: &Plan, theme: &Theme, width: usize) -> Vec<String> {
     let notes = plan.notes.iter().map(|note| ("note: ", note.clone()));
-    let slots = plan.slots.map(|slots| slots.sentence());
+    let slots = plan.slots.as_ref().map(|slots| slots.sentence());
     let runner = slots.into_iter().chain(plan.runner.iter().cloned()).map(|fact| ("", fact));
     let mut facts: Vec<_> = notes.chain(runner).collect();
     if !plan.not_simulated.is_empty() {
@@ -232,7 +232,13 @@ mod tests {
                     ],
                 ),
             ],
-            slots: Some(Slots { pods: 8, runners: 2, concurrent: 4, fits: Some(10), jobs: None }),
+            slots: Some(Slots {
+                pods: 8,
+                runners: 2,
+                concurrent: 4,
+                fits: Some((10, "the node".into())),
+                jobs: None,
+            }),
             notes: vec!["`shop` is taken as a project of its own".into()],
             runner: vec![
                 "a pod asks a real cluster for 2 CPU and 2148Mi, as limits without requests are requests"
@@ -280,6 +286,7 @@ mod tests {
             ((1, 1, 1, Some(10), Some(5)), "1 pod at once: 1 runner x 1 (the node would fit 10)"),
         ];
         for ((pods, runners, concurrent, fits, jobs), sentence) in table {
+            let fits = fits.map(|fits| (fits, "the node".to_owned()));
             assert_eq!(Slots { pods, runners, concurrent, fits, jobs }.sentence(), sentence);
         }
     }

@@ -27,7 +27,7 @@ const KEPT: &str = "dev";
 /// # Errors
 /// When Docker does not answer, or the cluster's configuration is wrong.
 pub(super) async fn chosen(request: Request<'_>) -> Result<Chosen, Failed> {
-    let Request { arguments, project, environment, run, images } = request;
+    let Request { arguments, project, environment, run, settings, pipeline, images } = request;
     let kind = connect(environment).await?;
     let named = arguments.cluster.clone().or_else(|| project.file.run.cluster.clone());
     let stays = named.clone().or_else(|| arguments.keep.then(|| KEPT.to_owned()));
@@ -48,7 +48,7 @@ pub(super) async fn chosen(request: Request<'_>) -> Result<Chosen, Failed> {
         step: format!("{doing} the cluster `{name}`"),
         removal: stays.is_none().then(|| format!("removing the cluster `{name}`")),
         stays,
-        room: view::estimated_room(),
+        likely: view::estimated_fits(settings, pipeline),
     })
 }
 

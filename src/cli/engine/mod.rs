@@ -10,7 +10,11 @@ use super::{
     project::Project,
     settings::Environment,
 };
-use crate::{engine::Provisioner, runner::Capacity};
+use crate::{
+    engine::{Fits, Provisioner},
+    pipeline::Pipeline,
+    runner::Settings,
+};
 
 /// What an engine is chosen by.
 pub(super) struct Request<'r> {
@@ -22,6 +26,10 @@ pub(super) struct Request<'r> {
     pub(super) environment: &'r Environment,
     /// Id of the run.
     pub(super) run: &'r str,
+    /// The runner's settings.
+    pub(super) settings: &'r Settings,
+    /// The jobs that take part.
+    pub(super) pipeline: &'r Pipeline,
     /// The images of its jobs.
     pub(super) images: Vec<String>,
 }
@@ -38,8 +46,8 @@ pub(super) struct Chosen {
     pub(super) removal: Option<String>,
     /// The name, as users say it, of the cluster that is there after the run.
     pub(super) stays: Option<String>,
-    /// What there likely is for pods, as long as the engine has not looked.
-    pub(super) room: Option<Capacity>,
+    /// How many pods there likely is room for, as long as the engine has not looked.
+    pub(super) likely: Option<Fits>,
 }
 
 /// Chooses the engine: the command line's, else that of `podline.toml`, else what this machine can run.

@@ -5,9 +5,14 @@ pub mod plan;
 pub(super) use plan::{allow_failure, span, when};
 
 use crate::{
+    engine::Fits,
     pipeline::{Context, Event, Job, Pipeline},
     report::plan::Slots,
-    runner::{Capacity, Concurrency, Settings, build::DUMMY_VARIABLES, settings::Amount},
+    runner::{
+        Capacity, Concurrency, Settings,
+        build::DUMMY_VARIABLES,
+        settings::{Amount, concurrency::requested},
+    },
 };
 
 /// CPU that a kind node's own pods request, in thousandths: etcd, the API server and its companions.
@@ -35,18 +40,28 @@ fn most_services(pipeline: &Pipeline) -> usize {
     pipeline.jobs.iter().map(|job| job.services.len()).max().unwrap_or(0)
 }
 
-/// What a kind node on this machine likely has for pods: all of its CPUs less what the node's own pods
-/// request. Memory is hardly ever what binds.
-pub fn estimated_room() -> Option<Capacity> {
+/// How many pods of the pipeline a kind node on this machine likely has room for: all of its CPUs less what the
+/// node's own pods request. Memory is hardly ever what binds.
+pub fn estimated_fits(settings: &Settings, pipeline: &Pipeline) -> Option<Fits> {
     let cpus = std::thread::available_parallelism().ok()?.get() as u64;
     let cpu = Amount::thousandths((cpus * 1000).saturating_sub(NODE_OWN_CPU));
-    Some(Capacity { cpu, memory: Amount::units(u64::MAX / 2) })
+    let free = Capacity { cpu, memory: Amount::units(u64::MAX / 2) };
+    let pods = requested(settings, most_services(pipeline)).fits(free);
+    Some(Fits { pods: pods as u64, place: "the node".to_owned() })
 }
 
-/// How many pods run at once where the node has `free` left for them, and what binds.
-pub fn slots(settings: &Settings, pipeline: &Pipeline, free: Option<Capacity>, jobs: Option<usize>) -> Slots {
-    let Concurrency { pods, fits, jobs } = Concurrency::of(settings, most_services(pipeline), free, jobs);
-    Slots { pods, runners: settings.runners.len(), concurrent: settings.concurrent, fits, jobs }
+/// How many pods run at once where there is room for so many, and what binds.
+pub fn slots(settings: &Settings, fits: Option<Fits>, jobs: Option<usize>) -> Slots {
+    let (fits, place) =
+        fits.map(|fits| (usize::try_from(fits.pods).unwrap_or(usize::MAX), fits.place)).unzip();
+    let Concurrency { pods, fits, jobs } = Concurrency::of(settings, fits, jobs);
+    Slots {
+        pods,
+        runners: settings.runners.len(),
+        concurrent: settings.concurrent,
+        fits: fits.zip(place),
+        jobs,
+    }
 }
 
 /// Keywords that are accepted and not acted on, each once, for people.

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use super::{dummies, estimated_room, most_services, not_simulated, slots, title};
+use super::{dummies, estimated_fits, most_services, not_simulated, slots, title};
 use crate::{
     cli::{
         builds::Builds,
@@ -55,7 +55,7 @@ pub fn plan(
         name: pipeline.name.clone(),
         filtered: pipeline.filtered.clone(),
         stages: pipeline.stages.iter().map(stage).collect(),
-        slots: (!pipeline.jobs.is_empty()).then(|| slots(settings, pipeline, estimated_room(), jobs)),
+        slots: (!pipeline.jobs.is_empty()).then(|| slots(settings, estimated_fits(settings, pipeline), jobs)),
         notes: project.notes.clone(),
         runner: facts,
         left_out: pipeline.left_out.iter().map(|left| (left.name.clone(), shortened(&left.reason))).collect(),

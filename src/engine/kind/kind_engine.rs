@@ -18,7 +18,7 @@ use super::{node_image, remains};
 use crate::engine::docker::Connection;
 use crate::engine::kube::client::{Identity, Target, connect};
 use crate::engine::kube::{KubePods, namespace, node};
-use crate::engine::{Error, Namespace, Owner, Place, Progress, Provisioner, Step};
+use crate::engine::{Error, Free, Namespace, Owner, Place, Progress, Provisioner, Step};
 
 /// How long a cluster may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -256,9 +256,9 @@ impl Provisioner for KindEngine {
             progress(Step::Warning(format!("pods of a run that was killed may still be there: {error}")));
         }
         namespace::settle(&acting, &namespace.name).await?;
-        let node = node::look(&own).await?;
+        let free = Free { nodes: node::look(&own).await?, ..Free::default() };
         let pods = KubePods::new(own, acting, &namespace.name, &self.owner.selector());
-        Ok(Place { pods: Arc::new(pods), node })
+        Ok(Place { pods: Arc::new(pods), free })
     }
 
     async fn down(&self) -> Result<(), Error> {

@@ -12,7 +12,6 @@ mod log;
 pub mod namespace;
 pub mod node;
 mod pods;
-pub mod quantity;
 mod resume;
 mod watch;
 

@@ -22,17 +22,17 @@ pub struct Capacity {
 pub struct Concurrency {
     /// How many run at once.
     pub pods: usize,
-    /// How many the node fits, where that is known.
+    /// How many there is room for, where that is known.
     pub fits: Option<usize>,
     /// What the user asked for.
     pub jobs: Option<usize>,
 }
 
 impl Concurrency {
-    /// The number of pods of `services` services each that run at once. `free` is what the node has left
-    /// for pods, where it is known; `jobs` is what the user asked for.
-    pub fn of(settings: &Settings, services: usize, free: Option<Capacity>, jobs: Option<usize>) -> Self {
-        let fits = free.map(|free| requested(settings, services).fits(free).max(1));
+    /// The number of pods that run at once. `fits` is how many there is room for, where it is known; `jobs`
+    /// is what the user asked for.
+    pub fn of(settings: &Settings, fits: Option<usize>, jobs: Option<usize>) -> Self {
+        let fits = fits.map(|fits| fits.max(1));
         let jobs = jobs.map(|jobs| jobs.max(1));
         let slots = settings.slots().max(1);
         let pods = [fits, jobs].into_iter().flatten().fold(slots, usize::min);
@@ -107,9 +107,10 @@ mod tests {
     }
 
     #[test]
-    fn the_least_of_slots_node_and_jobs_binds() {
-        let laptop = Some(capacity("1050m", "3500Mi"));
-        let small = Some(capacity("350m", "1Gi"));
+    fn the_least_of_slots_room_and_jobs_binds() {
+        let fits = |free: Capacity| Some(requested(&Settings::default(), 0).fits(free));
+        let laptop = fits(capacity("1050m", "3500Mi"));
+        let small = fits(capacity("350m", "1Gi"));
         let table = [
             (None, None, 8),
             (laptop, None, 8),
@@ -118,10 +119,10 @@ mod tests {
             (laptop, Some(0), 1),
             (small, None, 3),
             (small, Some(2), 2),
-            (Some(capacity("50m", "1Gi")), None, 1),
+            (fits(capacity("50m", "1Gi")), None, 1),
         ];
-        for (free, jobs, pods) in table {
-            assert_eq!(Concurrency::of(&Settings::default(), 0, free, jobs).pods, pods, "{free:?} {jobs:?}");
+        for (fits, jobs, pods) in table {
+            assert_eq!(Concurrency::of(&Settings::default(), fits, jobs).pods, pods, "{fits:?} {jobs:?}");
         }
     }
 

@@ -26,16 +26,16 @@ use crate::{
         settings::Environment,
         view,
     },
-    engine::{self, Namespace, Place, ServiceAccount},
+    engine::{self, Fits, Namespace, Place, ServiceAccount},
     event::{Event, Failure, Outline, OutlineJob, Status},
     pipeline::Pipeline,
     report::{self, Model, Printer, plan::Slots, printer::View, spinner::Spinner},
     runner::{
-        Attempt, Build, Capacity, Control, DispatchOptions, Summary,
+        Attempt, Build, Control, DispatchOptions, Summary,
         attempt::{FailedPulls, JobExecutor, Prepare},
         dispatch,
         files::{artifacts::ArtifactStore, cache::CacheFolder, sources::SourceStore},
-        settings::{Amount, namespace},
+        settings::namespace,
     },
 };
 
@@ -98,6 +98,8 @@ impl Work<'_> {
             project: self.project,
             environment: self.environment,
             run: &self.run.id,
+            settings: &self.runner.settings,
+            pipeline: &self.choice.pipeline,
             images: builds.all_images(),
         })
         .await
@@ -126,10 +128,12 @@ impl Work<'_> {
         };
         let (place, sources) = ready;
         let pipeline = Arc::clone(&builds.pipeline);
+        let fits =
+            builds.all_pods().iter().filter_map(|pod| place.free.fits(pod)).min_by_key(|fits| fits.pods);
+        let slots = self.slots(fits);
         let executor = Arc::new(self.executor(builds, &place, sources));
         let (control, controls) = mpsc::channel(4);
-        let slots = self.slots(Some(free(&place)));
-        if slots.pods != self.slots(chosen.room).pods {
+        if slots.pods != self.slots(chosen.likely.clone()).pods {
             drop(events.send(Event::Notice { message: slots.sentence() }).await);
         }
         let options = self.options(slots, started);
@@ -214,9 +218,9 @@ impl Work<'_> {
         }
     }
 
-    fn slots(&self, free: Option<Capacity>) -> Slots {
+    fn slots(&self, fits: Option<Fits>) -> Slots {
         let jobs = self.arguments.runner.jobs.or(self.project.file.run.jobs).map(std::num::NonZeroUsize::get);
-        view::slots(&self.runner.settings, &self.choice.pipeline, free, jobs)
+        view::slots(&self.runner.settings, fits, jobs)
     }
 
     fn outline(&self, chosen: &Chosen, pipeline: &Pipeline) -> Outline {
@@ -227,7 +231,7 @@ impl Work<'_> {
             name: pipeline.name.clone(),
             title: view::title(&self.planned.context),
             engine: chosen.name.to_owned(),
-            slots: self.slots(chosen.room).pods,
+            slots: self.slots(chosen.likely.clone()).pods,
             stages: pipeline.stages.clone(),
             jobs: pipeline
                 .jobs
@@ -271,14 +275,6 @@ impl Work<'_> {
 fn canceled(pipeline: &Pipeline, took: Duration) -> Event {
     let jobs = pipeline.jobs.iter().map(|job| (job.name.clone(), Status::Canceled));
     Event::PipelineFinished { status: Status::Canceled, jobs: jobs.collect(), took }
-}
-
-/// What the node of a place has left for pods.
-fn free(place: &Place) -> Capacity {
-    Capacity {
-        cpu: Amount::thousandths(place.node.free.cpu_millis),
-        memory: Amount::units(place.node.free.memory_bytes),
-    }
 }
 
 /// Makes builds and pods with what earlier jobs have left.

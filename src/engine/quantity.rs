@@ -6,7 +6,7 @@
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 /// An amount, counted in thousandths and rounded up, as Kubernetes rounds what it cannot store.
-pub fn millis(quantity: &str) -> Option<u128> {
+fn millis(quantity: &str) -> Option<u128> {
     let split = quantity.find(|c: char| !matches!(c, '0'..='9' | '.' | '+')).unwrap_or(quantity.len());
     let (number, suffix) = quantity.split_at(split);
     let number = number.strip_prefix('+').unwrap_or(number);
@@ -19,11 +19,6 @@ pub fn millis(quantity: &str) -> Option<u128> {
     let (multiplier, divisor) = scale(suffix)?;
     let below = 10u128.checked_pow(fraction.len().try_into().ok()?)?.checked_mul(divisor)?;
     Some(digits.checked_mul(multiplier)?.checked_mul(1000)?.div_ceil(below))
-}
-
-/// An amount in whole units, rounded up: bytes of memory, say.
-pub fn units(quantity: &str) -> Option<u128> {
-    millis(quantity).map(|millis| millis.div_ceil(1000))
 }
 
 /// What a suffix multiplies with and divides by.
