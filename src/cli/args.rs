@@ -43,7 +43,8 @@ Examples:
   podline run                          the pipeline of a push of this branch
   podline run test                     only `test` and what it needs
   podline run --event merge_request    as a merge request into the default branch
-  podline run --cluster dev            in the cluster that `podline cluster up dev` made")]
+  podline run --cluster dev            in the cluster that `podline cluster up dev` made
+  podline run --context staging        in an existing cluster, in a namespace of its own")]
     Run(RunArguments),
     /// Show what would run, in which order, and why or why not.
     #[command(after_help = "\
@@ -181,14 +182,16 @@ pub struct RunArguments {
     pub runner: RunnerArguments,
     #[command(flatten)]
     pub kind: KindArguments,
+    #[command(flatten)]
+    pub existing: ExistingArguments,
     /// Where pods run; `auto` unless set.
     #[arg(help_heading = CLUSTER, long, value_name = "ENGINE")]
     pub engine: Option<EngineKind>,
     /// The cluster to run in, made by `podline cluster up NAME`.
-    #[arg(help_heading = CLUSTER, long, value_name = "NAME", conflicts_with = "keep")]
+    #[arg(help_heading = CLUSTER, long, value_name = "NAME", conflicts_with_all = ["keep", "context"])]
     pub cluster: Option<String>,
     /// Leave the cluster for the next run.
-    #[arg(help_heading = CLUSTER, long)]
+    #[arg(help_heading = CLUSTER, long, conflicts_with = "context")]
     pub keep: bool,
     /// What a job finds checked out: the working tree with its changes, or the commit.
     #[arg(long, value_name = "WHAT", default_value = "worktree")]
@@ -218,6 +221,8 @@ pub enum EngineKind {
     Auto,
     /// A kind cluster.
     Kind,
+    /// An existing cluster, named with `--context`.
+    Kube,
 }
 
 /// `--source`.
@@ -339,6 +344,20 @@ pub struct KindArguments {
     pub node_image: Option<String>,
 }
 
+/// Which existing cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct ExistingArguments {
+    /// The context of an existing cluster to run in; podline never takes the current one.
+    #[arg(help_heading = CLUSTER, long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// The namespace to run in instead of one that is made for the run.
+    #[arg(help_heading = CLUSTER, long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// The kubeconfig that has the context instead of those of `KUBECONFIG`.
+    #[arg(help_heading = CLUSTER, long, value_name = "PATH")]
+    pub kubeconfig: Option<PathBuf>,
+}
+
 /// `podline cluster`.
 #[derive(Debug, Subcommand)]
 pub enum ClusterCommand {
@@ -362,8 +381,11 @@ pub enum ClusterCommand {
         #[arg(long, value_name = "FORMAT", default_value = "text")]
         format: Format,
     },
-    /// Remove what runs that were killed have left behind.
-    Prune,
+    /// Remove what runs that were killed have left behind, here or in an existing cluster.
+    Prune {
+        #[command(flatten)]
+        existing: ExistingArguments,
+    },
 }
 
 /// Splits `NAME=VALUE`.

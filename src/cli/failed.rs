@@ -40,7 +40,7 @@ impl From<engine::Error> for Failed {
         let problem = match &error {
             engine::Error::Unusable { help, .. } => problem.help(help),
             engine::Error::Forbidden { rule, .. } => {
-                problem.help(format!("add this rule to the Role of the runner:\n{rule}"))
+                problem.help(format!("a Role with this allows it:\n{rule}"))
             }
             _ => problem,
         };

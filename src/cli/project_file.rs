@@ -42,6 +42,10 @@ pub struct Run {
     pub node_image: Option<String>,
     /// `--cluster`.
     pub cluster: Option<String>,
+    /// `--context`; taken only where the command line asks for an existing cluster.
+    pub context: Option<String>,
+    /// `--namespace`; likewise.
+    pub namespace: Option<String>,
     /// `--no-delay`.
     pub no_delay: bool,
     /// `--manual`.

@@ -21,6 +21,8 @@ pub const STATE: &str = "PODLINE_STATE";
 pub struct Environment {
     /// Where the user's Docker engine is.
     pub docker: docker::Settings,
+    /// The user's kubeconfig files, for contexts that are named.
+    pub kubeconfig: Vec<PathBuf>,
     /// Where podline keeps what belongs to the machine rather than to a project.
     pub state: PathBuf,
 }
@@ -36,8 +38,15 @@ impl Environment {
                 context: text("DOCKER_CONTEXT"),
                 config_folder,
             },
+            kubeconfig: kubeconfig(home.as_deref()),
             state: path(STATE).unwrap_or_else(|| state(home.as_deref())),
         }
+    }
+
+    /// An environment that says nothing.
+    #[cfg(test)]
+    pub fn empty() -> Self {
+        Self { docker: docker::Settings::default(), kubeconfig: Vec::new(), state: PathBuf::new() }
     }
 }
 
@@ -63,6 +72,14 @@ pub fn surroundings(color: Color, view: Option<View>) -> Surroundings {
         columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
         folder: env::current_dir().ok(),
     }
+}
+
+/// `KUBECONFIG` is a list, of which empty names are left out.
+fn kubeconfig(home: Option<&Path>) -> Vec<PathBuf> {
+    let listed: Vec<PathBuf> = env::var_os("KUBECONFIG")
+        .map(|list| env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect())
+        .unwrap_or_default();
+    if listed.is_empty() { home.map(|home| home.join(".kube/config")).into_iter().collect() } else { listed }
 }
 
 fn state(home: Option<&Path>) -> PathBuf {

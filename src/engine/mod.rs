@@ -4,11 +4,13 @@
 //! that podline needs, and every engine implements it from the same [`Pod`] object.
 
 pub mod docker;
+pub mod existing;
 pub mod kind;
 pub mod kube;
 mod provision;
 mod quantity;
 mod room;
+mod run_mark;
 
 pub use provision::{Namespace, Owner, Place, Progress, Provisioner, ServiceAccount, Step};
 pub use room::{Defaults, Fits, Free, Quota, Room};

@@ -6,12 +6,15 @@ use super::run::interrupt;
 use crate::{
     cli::{
         ExitCode, Failed,
-        args::{ClusterCommand, Format, KindArguments},
-        engine::kind::{connect, full_name, options, short_name},
+        args::{ClusterCommand, ExistingArguments, Format, KindArguments},
+        engine::{
+            kind::{connect, full_name, options, short_name},
+            kube,
+        },
         settings::Environment,
     },
     engine::{
-        Step,
+        Step, existing,
         kind::{Known, Lifetime, Use},
     },
     report::{
@@ -34,7 +37,10 @@ pub(super) fn cluster(
             ClusterCommand::Up { name, kind } => up(name, kind, environment, printer).await,
             ClusterCommand::Down { name } => down(name, environment, printer).await,
             ClusterCommand::List { format } => list(*format, environment, printer).await,
-            ClusterCommand::Prune => prune(environment, printer).await,
+            ClusterCommand::Prune { existing } if *existing != ExistingArguments::default() => {
+                prune_existing(existing, environment, printer).await
+            }
+            ClusterCommand::Prune { .. } => prune(environment, printer).await,
         }
     })?;
     Ok(ExitCode::Success)
@@ -167,5 +173,19 @@ async fn prune(environment: &Environment, printer: &Printer) -> Result<(), Faile
     if !runs.is_empty() {
         printer.say(&format!("removed the pods of {}\n", runs.join(", ")));
     }
+    Ok(())
+}
+
+async fn prune_existing(
+    arguments: &ExistingArguments,
+    environment: &Environment,
+    printer: &Printer,
+) -> Result<(), Failed> {
+    let place = kube::existing(arguments, None, environment)?;
+    let runs = existing::prune(&place, &kube::state(environment), labels::RUN).await?;
+    printer.say(&match runs.is_empty() {
+        true => format!("nothing is left over in `{}`\n", place.context),
+        false => format!("removed what was left of {}\n", runs.join(", ")),
+    });
     Ok(())
 }

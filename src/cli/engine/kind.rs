@@ -7,13 +7,16 @@ use std::{
 
 use super::{Chosen, Request};
 use crate::{
-    cli::{ExitCode, Failed, args::KindArguments, project_file::ProjectFile, settings::Environment, view},
+    cli::{
+        ExitCode, Failed, args::KindArguments, planned::Runner, project_file::ProjectFile,
+        settings::Environment, view,
+    },
     engine::{
-        Owner, docker,
+        Namespace, Owner, ServiceAccount, docker,
         kind::{Config, Kind, KindEngine, Lifetime, Options},
     },
     report::Problem,
-    runner::pod::labels,
+    runner::{pod::labels, settings::namespace},
 };
 
 /// Before the names that users give their clusters.
@@ -27,7 +30,7 @@ const KEPT: &str = "dev";
 /// # Errors
 /// When Docker does not answer, or the cluster's configuration is wrong.
 pub(super) async fn chosen(request: Request<'_>) -> Result<Chosen, Failed> {
-    let Request { arguments, project, environment, run, settings, pipeline, images } = request;
+    let Request { arguments, project, environment, run, runner, pipeline, images } = request;
     let kind = connect(environment).await?;
     let named = arguments.cluster.clone().or_else(|| project.file.run.cluster.clone());
     let stays = named.clone().or_else(|| arguments.keep.then(|| KEPT.to_owned()));
@@ -48,8 +51,20 @@ pub(super) async fn chosen(request: Request<'_>) -> Result<Chosen, Failed> {
         step: format!("{doing} the cluster `{name}`"),
         removal: stays.is_none().then(|| format!("removing the cluster `{name}`")),
         stays,
-        likely: view::estimated_fits(settings, pipeline),
+        likely: view::estimated_fits(&runner.settings, pipeline),
+        namespace: the_runners(runner),
     })
+}
+
+/// The namespace of a runner deployment, as it is in the cluster that the runner runs in.
+fn the_runners(runner: &Runner) -> Namespace {
+    let Runner { settings, config } = runner;
+    let account = |name| ServiceAccount { namespace: settings.runner_namespace.clone(), name };
+    Namespace {
+        name: settings.namespace.clone(),
+        objects: namespace::objects(settings, config.as_ref().map(|config| &config.manifests)),
+        service_account: settings.service_account.clone().map(account),
+    }
 }
 
 /// Connects to Docker.

@@ -13,11 +13,12 @@ use tokio::sync::Mutex;
 
 use super::cluster::{self, Cluster, Lifetime, Options};
 use super::images::{self, Imported};
-use super::state::{self, Hold, Known, RunMark, Use};
+use super::state::{self, Hold, Known, Use};
 use super::{node_image, remains};
 use crate::engine::docker::Connection;
 use crate::engine::kube::client::{Identity, Target, connect};
 use crate::engine::kube::{KubePods, namespace, node};
+use crate::engine::run_mark::RunMark;
 use crate::engine::{Error, Free, Namespace, Owner, Place, Progress, Provisioner, Step};
 
 /// How long a cluster may take to answer.
@@ -143,7 +144,11 @@ impl Kind {
             }
             let kubeconfig = known.folder.join("kubeconfig");
             let pruned = async {
-                let own = connect(Target { kubeconfig: &kubeconfig, context: None }, &Identity::Own).await?;
+                let own = connect(
+                    Target { kubeconfig: std::slice::from_ref(&kubeconfig), context: None },
+                    &Identity::Own,
+                )
+                .await?;
                 remains::prune(&own, &known.folder, label).await
             };
             if let Ok(Ok(pruned)) = tokio::time::timeout(PATIENCE, pruned).await {
@@ -244,12 +249,13 @@ impl KindEngine {
 impl Provisioner for KindEngine {
     async fn up(&self, namespace: &Namespace, progress: &Progress<'_>) -> Result<Place, Error> {
         let cluster = self.cluster(progress).await?;
-        let target = Target { kubeconfig: &cluster.kubeconfig, context: None };
+        let kubeconfig = [cluster.kubeconfig.clone()];
+        let target = Target { kubeconfig: &kubeconfig, context: None };
         let own = connect(target, &Identity::Own).await?;
         let acting = acting(target, &own, namespace).await?;
         let pods = Api::namespaced(own.clone(), &namespace.name);
         let folder = cluster.folder().to_owned();
-        let mark = RunMark::set(&folder, &self.owner.run)?;
+        let mark = RunMark::set(&folder.join(remains::RUNS), &self.owner.run)?;
         *self.used.lock().await = Some(Used { cluster, pods, mark });
         namespace::apply(&own, namespace).await?;
         if let Err(error) = remains::prune(&own, &folder, self.owner.label).await {

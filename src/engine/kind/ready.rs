@@ -26,7 +26,8 @@ pub(super) async fn wait(
     patience: Duration,
     progress: &Progress<'_>,
 ) -> Result<(), Error> {
-    let client = connect(Target { kubeconfig, context: None }, &Identity::Own).await?;
+    let kubeconfig = [kubeconfig.to_owned()];
+    let client = connect(Target { kubeconfig: &kubeconfig, context: None }, &Identity::Own).await?;
     let since = Instant::now();
     let mut told = None;
     while let Some(missing) = missing(&client, nodes).await {

@@ -6,9 +6,12 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, ListParams};
 use kube::{Api, Client, ResourceExt};
 
-use super::state::RunMark;
 use crate::engine::Error;
 use crate::engine::kube::failed;
+use crate::engine::run_mark::RunMark;
+
+/// The folder, in that of a cluster, with the marks of its runs.
+pub(super) const RUNS: &str = "runs";
 
 /// Deletes the pods of runs that were killed, in all namespaces. Returns the ids of those runs.
 ///
@@ -17,7 +20,7 @@ use crate::engine::kube::failed;
 /// What the API answers.
 pub(super) async fn prune(own: &Client, folder: &Path, label: &str) -> Result<Vec<String>, Error> {
     let mut runs = Vec::new();
-    for mark in RunMark::abandoned(folder) {
+    for mark in RunMark::abandoned(&folder.join(RUNS)) {
         let theirs = ListParams::default().labels(&format!("{label}={}", mark.run()));
         let pods = Api::<Pod>::all(own.clone()).list(&theirs).await;
         for pod in pods.map_err(|error| failed("listing the pods of a run that was killed", error))? {

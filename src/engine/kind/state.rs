@@ -28,8 +28,6 @@ pub(super) const FOLDER_LABEL: &str = "podline.folder";
 pub(super) const KEEP_LABEL: &str = "podline.keep";
 /// The file in a cluster's folder that its users hold a lock on.
 const LOCK: &str = "lock";
-/// The folder in a cluster's folder with the marks of its runs.
-const RUNS: &str = "runs";
 /// How long another process may hold the lock for a look.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often the lock is tried.
@@ -109,50 +107,6 @@ impl Hold {
             return Some(None);
         };
         file.try_lock().is_ok().then_some(Some(Self { _file: file }))
-    }
-}
-
-/// A run's mark in the folder of its cluster: as long as it lives, the run's pods are in use. A process that
-/// was killed leaves the file behind without its lock, and by that its pods are known to be abandoned.
-#[derive(Debug)]
-pub(super) struct RunMark {
-    path: PathBuf,
-    _file: File,
-}
-
-impl RunMark {
-    /// Marks a run that is about to make pods.
-    pub(super) fn set(folder: &Path, run: &str) -> Result<Self, Error> {
-        let path = folder.join(RUNS).join(run);
-        let set = || {
-            std::fs::create_dir_all(folder.join(RUNS))?;
-            let file = File::create(&path)?;
-            file.try_lock()?;
-            Ok(file)
-        };
-        let file = set().map_err(|error: std::io::Error| unusable(folder, &error.to_string()))?;
-        Ok(Self { path, _file: file })
-    }
-
-    /// The run has left no pods.
-    pub(super) fn clear(self) {
-        drop(std::fs::remove_file(&self.path));
-    }
-
-    /// The runs of a cluster that ended without a word.
-    pub(super) fn abandoned(folder: &Path) -> Vec<Self> {
-        let entries = std::fs::read_dir(folder.join(RUNS)).into_iter().flatten().flatten();
-        let marks = entries.filter_map(|entry| {
-            let file = File::open(entry.path()).ok()?;
-            file.try_lock().ok()?;
-            Some(Self { path: entry.path(), _file: file })
-        });
-        marks.collect()
-    }
-
-    /// The run's id.
-    pub(super) fn run(&self) -> &str {
-        self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
     }
 }
 
@@ -290,23 +244,6 @@ mod tests {
         let removal = Hold::exclusive(&folder).expect("nobody is left");
         assert!(Hold::shared(&folder).await.is_err(), "it is being removed");
         drop(removal);
-    }
-
-    #[test]
-    fn a_run_that_ended_without_a_word_is_known_by_its_mark() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let runs = || -> Vec<String> {
-            RunMark::abandoned(folder.path()).iter().map(|mark| mark.run().to_owned()).collect()
-        };
-        let set = |run| RunMark::set(folder.path(), run).expect("a new run");
-        let (_alive, ended, killed) = (set("alive"), set("ended"), set("killed"));
-        assert!(runs().is_empty());
-        ended.clear();
-        // the kernel does as much when a process ends
-        drop(killed);
-        assert_eq!(runs(), ["killed"]);
-        RunMark::abandoned(folder.path()).into_iter().for_each(RunMark::clear);
-        assert!(runs().is_empty());
     }
 
     #[tokio::test]

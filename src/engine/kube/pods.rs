@@ -7,6 +7,7 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, LogParams, PostParams};
 use kube::{Api, Client};
 use tokio::sync::watch::Receiver;
@@ -25,6 +26,8 @@ pub struct KubePods {
     /// Looks and carries files, as podline itself.
     own: Api<Pod>,
     watch: Watch,
+    /// The object that the pods go with.
+    owner: Option<OwnerReference>,
 }
 
 impl KubePods {
@@ -36,14 +39,28 @@ impl KubePods {
     pub fn new(own: Client, acting: Client, namespace: &str, selector: &str) -> Self {
         let own = Api::namespaced(own, namespace);
         let watch = Watch::start(own.clone(), selector);
-        Self { acting: Api::namespaced(acting, namespace), own, watch }
+        Self { acting: Api::namespaced(acting, namespace), own, watch, owner: None }
+    }
+
+    /// Pods that Kubernetes deletes with an object of their namespace.
+    #[must_use]
+    pub fn belonging_to(self, owner: Option<OwnerReference>) -> Self {
+        Self { owner, ..self }
+    }
+
+    fn owned(&self, pod: &Pod) -> Pod {
+        let mut pod = pod.clone();
+        if let Some(owner) = &self.owner {
+            pod.metadata.owner_references.get_or_insert_default().push(owner.clone());
+        }
+        pod
     }
 }
 
 #[async_trait]
 impl Pods for KubePods {
     async fn create(&self, pod: &Pod) -> Result<(), Error> {
-        match self.acting.create(&PostParams::default(), pod).await {
+        match self.acting.create(&PostParams::default(), &self.owned(pod)).await {
             Ok(created) => {
                 self.watch.learn(created);
                 Ok(())

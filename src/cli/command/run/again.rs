@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::ValueEnum as _;
 
-use crate::cli::args::{EventKind, RunArguments};
+use crate::cli::args::{EngineKind, EventKind, RunArguments};
 
 /// What the commands after a run have in common with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,13 @@ impl Again {
         for (name, value) in &pipeline.inputs {
             flag("input", Some(&format!("{name}={value}")));
         }
+        let existing = &arguments.existing;
+        let engine =
+            arguments.engine.filter(|engine| *engine != EngineKind::Auto && existing.context.is_none());
+        flag("engine", engine.and_then(|engine| engine.to_possible_value()).as_ref().map(|it| it.get_name()));
+        flag("context", existing.context.as_deref());
+        flag("namespace", existing.namespace.as_deref());
+        flag("kubeconfig", existing.kubeconfig.as_deref().and_then(Path::to_str));
         flag("cluster", arguments.cluster.as_deref().or(stays));
         let kept = stays.filter(|_| arguments.keep).map(str::to_owned);
         Self { project, flags, kept }
@@ -81,6 +88,13 @@ mod tests {
             ("podline run", None, "podline run test"),
             ("podline run --keep", Some("dev"), "podline run --cluster dev test"),
             ("podline run other --cluster ci", Some("ci"), "podline run --cluster ci test"),
+            ("podline run --engine kind", None, "podline run --engine kind test"),
+            (
+                "podline run --engine kube --namespace ci",
+                None,
+                "podline run --engine kube --namespace ci test",
+            ),
+            ("podline run --context a", None, "podline run --context a test"),
             ("podline run -C a/b --tag v1", None, "podline run -C a/b --tag v1 test"),
             (
                 "podline run --event merge_request --var A=x;y",

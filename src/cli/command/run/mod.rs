@@ -14,6 +14,7 @@ use crate::{
     cli::{
         ExitCode, Failed,
         args::RunArguments,
+        engine::Asked,
         planned::{Planned, Runner},
         project::Project,
         runs::Run,
@@ -36,9 +37,10 @@ pub(super) fn run(
     printer: &Printer,
 ) -> Result<ExitCode, Failed> {
     let project = Project::open(folder)?;
+    let asked = Asked::of(arguments, &project.file.run, environment)?;
     let number = Run::next_number(&project.own_folder());
     let mut planned = Planned::new(&project, &arguments.pipeline, arguments.source, number)?;
-    let runner = Runner::read(&project, &arguments.runner, &mut planned)?;
+    let mut runner = Runner::read(&project, &arguments.runner, &mut planned)?;
     if let Some(pipeline) = &planned.pipeline {
         planned.diagnostics.append(image::without_image(pipeline, &runner.settings));
     }
@@ -50,6 +52,7 @@ pub(super) fn run(
         return Ok(ExitCode::Success);
     }
     let run = Run::begin(&project.own_folder())?;
+    runner.settings = asked.settings(runner.settings, &run.id);
     let work = Work {
         folder,
         project: &project,
@@ -57,6 +60,7 @@ pub(super) fn run(
         runner: &runner,
         arguments,
         environment,
+        asked: &asked,
         run,
         choice,
     };

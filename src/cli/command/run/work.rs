@@ -19,14 +19,14 @@ use crate::{
         ExitCode, Failed,
         args::RunArguments,
         builds::Builds,
-        engine::{Chosen, Request, choose},
+        engine::{Asked, Chosen, Request, choose},
         planned::{Planned, Runner},
         project::Project,
         runs::Run,
         settings::Environment,
         view,
     },
-    engine::{self, Fits, Namespace, Place, ServiceAccount},
+    engine::{self, Fits, Place},
     event::{Event, Failure, Outline, OutlineJob, Status},
     pipeline::Pipeline,
     report::{self, Model, Printer, plan::Slots, printer::View, spinner::Spinner},
@@ -35,7 +35,6 @@ use crate::{
         attempt::{FailedPulls, JobExecutor, Prepare},
         dispatch,
         files::{artifacts::ArtifactStore, cache::CacheFolder, sources::SourceStore},
-        settings::namespace,
     },
 };
 
@@ -54,6 +53,7 @@ pub(super) struct Work<'w> {
     pub(super) runner: &'w Runner,
     pub(super) arguments: &'w RunArguments,
     pub(super) environment: &'w Environment,
+    pub(super) asked: &'w Asked,
     pub(super) run: Run,
     pub(super) choice: Choice,
 }
@@ -93,16 +93,16 @@ impl Work<'_> {
     }
 
     async fn engine(&self, builds: &Builds) -> Result<Chosen, Failed> {
-        choose(Request {
+        let request = Request {
             arguments: self.arguments,
             project: self.project,
             environment: self.environment,
             run: &self.run.id,
-            settings: &self.runner.settings,
+            runner: self.runner,
             pipeline: &self.choice.pipeline,
             images: builds.all_images(),
-        })
-        .await
+        };
+        choose(self.asked, request).await
     }
 
     /// Makes everything ready and runs the jobs.
@@ -164,23 +164,11 @@ impl Work<'_> {
         builds: &Builds,
         events: &mpsc::Sender<Event>,
     ) -> Result<(Place, Arc<SourceStore>), Failed> {
-        let settings = &self.runner.settings;
-        let wanted = Namespace {
-            name: settings.namespace.clone(),
-            objects: namespace::objects(
-                settings,
-                self.runner.config.as_ref().map(|config| &config.manifests),
-            ),
-            service_account: settings
-                .service_account
-                .clone()
-                .map(|name| ServiceAccount { namespace: settings.runner_namespace.clone(), name }),
-        };
         let setup = Setup::new(events.clone());
         setup.begin(&chosen.step);
         let progress = |step| setup.take(step);
         let up = async {
-            let place = chosen.provisioner.up(&wanted, &progress).await?;
+            let place = chosen.provisioner.up(&chosen.namespace, &progress).await?;
             setup.finish();
             Ok::<Place, Failed>(place)
         };
