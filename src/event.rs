@@ -5,7 +5,7 @@ use std::time::Duration;
 pub use crate::scheduler::Status;
 
 /// One thing that happened, in the order it happened.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The pipeline is known; nothing runs yet.
@@ -20,7 +20,7 @@ pub enum Event {
         /// The step as it was named at its start.
         step: String,
         /// How long it took.
-        #[serde(serialize_with = "seconds")]
+        #[serde(with = "seconds")]
         took: Duration,
     },
     /// Something that the user should know, once.
@@ -81,13 +81,13 @@ pub enum Event {
         /// The last status of each job.
         jobs: indexmap::IndexMap<String, Status>,
         /// From [`Event::PipelineStarted`] to here.
-        #[serde(serialize_with = "seconds")]
+        #[serde(with = "seconds")]
         took: Duration,
     },
 }
 
 /// What a run is going to do.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Outline {
     /// `workflow:name`.
     pub name: Option<String>,
@@ -104,7 +104,7 @@ pub struct Outline {
 }
 
 /// A job of an [`Outline`].
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct OutlineJob {
     /// Its name.
     pub name: String,
@@ -115,7 +115,7 @@ pub struct OutlineJob {
 }
 
 /// Where in its life a running job is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// The pod is being created and scheduled.
@@ -133,7 +133,7 @@ pub enum Phase {
 }
 
 /// How an attempt of a job ended.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Finished {
     /// The job.
     pub job: String,
@@ -150,7 +150,7 @@ pub struct Finished {
     /// What went wrong.
     pub failure: Option<Failure>,
     /// From its start to here.
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "seconds")]
     pub took: Duration,
     /// The last lines of its trace, for a failed job.
     pub tail: Vec<String>,
@@ -162,7 +162,7 @@ pub struct Finished {
 }
 
 /// What went wrong with a job.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Failure {
     /// GitLab's failure reason.
     pub reason: FailureReason,
@@ -173,7 +173,7 @@ pub struct Failure {
 }
 
 /// GitLab's failure reasons, those that a runner gives and `retry:when` names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureReason {
     /// The script ended with a code other than 0.
@@ -207,9 +207,20 @@ impl FailureReason {
     }
 }
 
-/// Durations go out as seconds with milliseconds.
-fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
+/// Durations are seconds with milliseconds in JSON.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)
+    }
 }
 
 /// A path goes out as it is shown: JSON has no place for bytes that are not UTF-8.

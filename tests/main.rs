@@ -8,5 +8,6 @@ mod kind;
 mod lint;
 mod plan;
 mod real_projects;
+mod report;
 mod support;
 mod terminal;

@@ -81,6 +81,13 @@ Examples:
         /// The job.
         job: String,
     },
+    /// Write the report of a run: one HTML file that needs no network.
+    #[command(after_help = "\
+Examples:
+  podline report                       of the last run, to `.podline/runs/N/report.html`
+  podline report 12 -o /tmp/run.html   of run 12
+  podline report --serve               follow the run that goes on, in a browser")]
+    Report(ReportArguments),
     /// Unpack the artifacts and reports of a job of the last run.
     #[command(after_help = "\
 Example:
@@ -281,6 +288,22 @@ pub struct PodArguments {
     pub pipeline: PipelineArguments,
     #[command(flatten)]
     pub runner: RunnerArguments,
+}
+
+/// `podline report`.
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// The number of the run; the last one unless given.
+    pub run: Option<u64>,
+    /// Where to write it, instead of the folder of the run.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Serve it on this machine instead, and show what happens in the run as it happens.
+    #[arg(long, conflicts_with = "output")]
+    pub serve: bool,
+    /// The port to serve on; any that is free unless given.
+    #[arg(long, value_name = "PORT", requires = "serve", default_value = "0")]
+    pub port: u16,
 }
 
 /// `podline explain`.

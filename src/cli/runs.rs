@@ -51,6 +51,11 @@ impl Run {
         numbers(&own_folder.join("runs")).last().map_or(1, |last| last + 1)
     }
 
+    /// The folder of a run, if it is kept.
+    pub fn find(own_folder: &Path, number: u64) -> Option<PathBuf> {
+        Some(own_folder.join("runs").join(number.to_string())).filter(|run| run.is_dir())
+    }
+
     /// The folder of the last run.
     pub fn last(own_folder: &Path) -> Option<PathBuf> {
         let runs = own_folder.join("runs");

@@ -4,7 +4,8 @@
 //! Event ─► Model ─┬─ frame ─► live      a terminal that moves
 //!    │            └─ summary            the table at the end
 //!    ├─► plain                          one line per event
-//!    └─► json                           one object per line
+//!    ├─► json                           one object per line
+//!    └─► record ─► html               what a run keeps, and the page of it
 //! ```
 //!
 //! Everything that makes text is a pure function of plain values, a [`Theme`] and a width. Only
@@ -18,12 +19,14 @@ mod failure;
 pub mod follow;
 pub mod frame;
 pub mod graph;
+pub mod html;
 pub mod json;
 mod live;
 pub mod model;
 pub mod plain;
 pub mod plan;
 pub mod printer;
+pub mod record;
 mod screen;
 pub mod spinner;
 pub mod summary;

@@ -1,7 +1,7 @@
 //! The statuses of jobs, stages and pipelines.
 
 /// Status of a job, stage or pipeline, in GitLab's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// It waits for other jobs.

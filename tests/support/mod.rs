@@ -1,5 +1,6 @@
 //! A project in a temporary folder, a `podline` command in it, and what the user sees.
 
+pub(crate) mod chromium;
 pub(crate) mod cluster;
 
 use std::{

@@ -67,7 +67,7 @@ fn unknown(planned: &Planned, name: &str) -> Failed {
 }
 
 /// What the runner makes of a job: image, limits.
-fn facts(builds: &Builds, id: JobId) -> Vec<Fact> {
+pub(super) fn facts(builds: &Builds, id: JobId) -> Vec<Fact> {
     let job = builds.pipeline.job(id);
     let mut facts = vec![Fact { name: "stage", value: job.stage.clone() }];
     let mut say = |name, value: Option<String>| facts.extend(value.map(|value| Fact { name, value }));

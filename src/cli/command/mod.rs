@@ -11,6 +11,7 @@ mod lint;
 mod log;
 mod plan;
 pub(super) mod pod;
+mod report;
 mod run;
 
 use super::{
@@ -35,6 +36,7 @@ pub(super) fn run(
         Command::Cluster(command) => cluster::cluster(command, environment, printer),
         Command::Artifacts { job, output } => artifacts::artifacts(folder, job, output, printer),
         Command::Log { job } => log::log(folder, job, printer),
+        Command::Report(arguments) => report::report(folder, arguments, printer),
         Command::Plan(arguments) => plan::plan(folder, arguments, printer),
         Command::Explain(arguments) => explain::explain(folder, arguments, printer),
         Command::Graph(arguments) => graph::graph(folder, arguments, printer),

@@ -101,6 +101,7 @@ impl Execute for JobExecutor {
                 return unprepared(system(message));
             }
         };
+        keep(&pod, &trace, &record);
         let mut life = Life::new(self, &build, pod, &attempt, &nonce, started);
         let end = life.run(&mut record).await;
         let pod = life.last_pod();
@@ -126,6 +127,13 @@ impl JobExecutor {
     pub async fn settle(&self) {
         self.deletions.close();
         self.deletions.wait().await;
+    }
+}
+
+/// Keeps a pod's manifest beside the trace, for who looks at the run later: the job does not need it.
+fn keep(pod: &Pod, trace: &Path, record: &Record) {
+    if let Ok(manifest) = serde_yaml::to_string(pod) {
+        drop(std::fs::write(trace.with_extension("yaml"), record.masked(&manifest)));
     }
 }
 
@@ -204,6 +212,11 @@ fn nonce() -> String {
     format!("{:016x}{:016x}", random(), random())
 }
 
+/// The folder of the traces of a run.
+pub fn traces(run: &Path) -> PathBuf {
+    run.join(TRACES)
+}
+
 /// The trace of the last attempt of a job in the folder of a run.
 pub fn last_trace(run: &Path, job: &str) -> Option<PathBuf> {
     last(run, job).map(|(_, path)| path)
@@ -220,9 +233,9 @@ fn last(run: &Path, job: &str) -> Option<(u64, PathBuf)> {
         let name = path.file_name()?.to_str()?;
         name.strip_prefix(&prefix)?.strip_suffix(".log")?.parse().ok()
     };
-    let entries = std::fs::read_dir(run.join(TRACES)).ok()?;
-    let traces = entries.flatten().map(|entry| entry.path());
-    traces.filter_map(|path| Some((number(&path)?, path))).max()
+    let entries = std::fs::read_dir(traces(run)).ok()?;
+    let paths = entries.flatten().map(|entry| entry.path());
+    paths.filter_map(|path| Some((number(&path)?, path))).max()
 }
 
 /// The folder of traces in that of a run.

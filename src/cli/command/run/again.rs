@@ -59,6 +59,11 @@ impl Again {
         format!("podline run{}{} {more}", self.project, self.flags).trim_end().to_owned()
     }
 
+    /// `podline report` of the run.
+    pub(super) fn report(&self) -> String {
+        format!("podline report{}", self.project)
+    }
+
     /// `podline log` of a job.
     pub(super) fn log(&self, job: &str) -> String {
         format!("podline log{} {}", self.project, quoted(job))

@@ -52,6 +52,7 @@ fn next(summary: &Summary, pipeline: &Pipeline, again: &Again) -> Vec<NextComman
         let flag = if job.held.is_some() { "--deploy=" } else { "--manual " };
         next.push(command(again.run(&format!("{flag}{}", quoted(&job.name))), "start it too"));
     }
+    next.push(command(again.report(), "the run as a page for your browser"));
     if let Some(cluster) = &again.kept {
         next.push(command(again.run(""), "again, in the cluster that is up"));
         next.push(command(format!("podline cluster down {}", quoted(cluster)), "remove it"));

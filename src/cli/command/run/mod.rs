@@ -5,6 +5,7 @@ mod choice;
 mod closing;
 pub(super) mod interrupt;
 mod prepare;
+mod record;
 mod setup;
 mod work;
 
@@ -53,6 +54,7 @@ pub(super) fn run(
     }
     let run = Run::begin(&project.own_folder())?;
     runner.settings = asked.settings(runner.settings, &run.id);
+    let recorder = record::begin(&run, folder, arguments, &project, &planned, &runner, &choice)?;
     let work = Work {
         folder,
         project: &project,
@@ -65,7 +67,7 @@ pub(super) fn run(
         choice,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let code = runtime.block_on(work.run(printer));
+    let code = runtime.block_on(work.run(recorder, printer));
     // what still waits in other threads, for instance for a broken connection, must not hold the process
     runtime.shutdown_background();
     code

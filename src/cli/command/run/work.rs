@@ -29,7 +29,13 @@ use crate::{
     engine::{self, Fits, Place},
     event::{Event, Failure, Outline, OutlineJob, Status},
     pipeline::Pipeline,
-    report::{self, Model, Printer, plan::Slots, printer::View, spinner::Spinner},
+    report::{
+        self, Model, Printer,
+        plan::Slots,
+        printer::View,
+        record::{self, Recorder},
+        spinner::Spinner,
+    },
     runner::{
         Attempt, Build, Control, DispatchOptions, Summary,
         attempt::{FailedPulls, JobExecutor, Prepare},
@@ -66,7 +72,7 @@ enum End {
 
 impl Work<'_> {
     /// Does the work and shows it.
-    pub(super) async fn run(self, printer: &Printer) -> Result<ExitCode, Failed> {
+    pub(super) async fn run(self, recorder: Recorder, printer: &Printer) -> Result<ExitCode, Failed> {
         let mut interrupts = interrupt::listen()?;
         let pipeline = Arc::new(self.choice.pipeline.clone());
         let builds = Builds::new(
@@ -85,7 +91,7 @@ impl Work<'_> {
         let provisioner = Arc::clone(&chosen.provisioner);
         let pruned = tokio::spawn(async move { provisioner.prune().await });
         let (sender, events) = mpsc::channel(EVENTS);
-        let shown = report::follow(printer, events);
+        let shown = report::follow(printer, record::recorded(recorder, events));
         let (model, end) = tokio::join!(shown, self.jobs(&chosen, builds, sender, &mut interrupts));
         let code = self.close(printer, &model, end, &pipeline, chosen.stays.as_deref());
         take_down(printer, &chosen, &mut interrupts, pruned).await;

@@ -1,0 +1,66 @@
+// What there is to know of one job besides its log.
+
+function table(head, rows) {
+  const cells = (tag, values) => values.map(value => make(tag, {}, ...(value instanceof Node ? [value] : nodes(String(value)))));
+  return make("table", { class: "limits" }, make("thead", {}, make("tr", {}, ...cells("th", head))), make("tbody", {}, ...rows.map(row => make("tr", {}, ...cells("td", row)))));
+}
+
+const shown = (tag, attributes, text) => make(tag, attributes, ...nodes(text));
+
+function draw_why(explanation) {
+  const panel = byId("panel-why");
+  if (!explanation) { panel.replaceChildren(shown("p", { class: "muted" }, "Nothing was recorded of it.")); return; }
+  const parts = [];
+  const standing = explanation.standing ?? {};
+  const words = { present: "It is in the pipeline.", held: "It is held: ", left_out: "It is not in the pipeline: ", unresolved: "It cannot be built: ", hidden: "It is a template: " };
+  const kind = typeof standing === "string" ? standing : standing.standing;
+  parts.push(shown("p", {}, (words[kind] ?? "") + (standing.reason ?? "")));
+  for (const [title, rules] of [["workflow:rules", explanation.workflow], ["rules", explanation.rules]]) {
+    if (rules?.length) parts.push(make("h2", {}, title), ...rules.map(draw_rule));
+  }
+  if (explanation.needs) {
+    parts.push(make("h2", {}, "needs"));
+    parts.push(explanation.needs.length ? table(["job", "", "where"], explanation.needs.map(need => [need.name, need.state, need.place ?? ""])) : shown("p", { class: "muted" }, "none: it starts at once"));
+  }
+  if (explanation.facts?.length) parts.push(make("h2", {}, "As it runs"), table(["", ""], explanation.facts.map(fact => [fact.name, fact.value])));
+  panel.replaceChildren(...parts);
+}
+
+function draw_rule(rule) {
+  const state = rule.is_too_late ? ["waiting", "not asked: an earlier one has decided"] : rule.lets_in ? ["success", rule.decides ? "decides" : "holds"] : ["failed", "does not hold"];
+  const head = make("p", {}, mark(state[0]), ...nodes(` ${rule.title} `), make("span", { class: "muted" }, [state[1], rule.place].filter(Boolean).join(" · ")));
+  const clauses = rule.clauses.map(clause => make("div", {},
+    shown("p", { class: "mono" }, clause.text),
+    rule.is_too_late ? null : shown("p", { class: "muted" }, clause.meaning),
+    clause.parts.length > 1 ? make("ul", {}, ...clause.parts.map(part => shown("li", {}, part.text + (part.value == null ? "" : " = " + part.value)))) : null));
+  if (!clauses.length) clauses.push(shown("p", { class: "muted" }, "no condition: always matches"));
+  return make("div", { class: "rule" + (rule.decides ? " decides" : "") }, head, ...clauses, rule.sets.length ? shown("p", {}, "→ " + rule.sets.join(", ")) : null);
+}
+
+function draw_variables(explanation) {
+  const rows = (explanation?.variables ?? []).map(variable => {
+    const value = make("div", {}, shown("span", { class: "value mono" }, variable.value ?? "(masked)"));
+    for (const [origin, was] of variable.overrode ?? []) value.append(make("div", {}, shown("span", { class: "was mono" }, was), make("span", { class: "muted" }, " " + origin)));
+    return [shown("span", { class: "mono" }, variable.name), value, variable.origin, variable.place ?? ""];
+  });
+  const more = explanation?.unlisted_variables ? shown("p", { class: "muted" }, `and ${explanation.unlisted_variables} that GitLab sets and nothing here mentions`) : null;
+  byId("panel-variables").replaceChildren(rows.length ? table(["variable", "value", "from", "place"], rows) : shown("p", { class: "muted" }, "It has none of its own."), ...(more ? [more] : []));
+}
+
+function draw_yaml(explanation) {
+  const lines = explanation?.yaml ?? [];
+  const widest = Math.min(72, Math.max(0, ...lines.map(line => line.text.length)));
+  const text = lines.map(line => {
+    const place = [line.from, line.place].filter(Boolean).join(", ");
+    return make("div", {}, ...nodes(line.text), place ? make("span", { class: "from" }, " ".repeat(Math.max(2, widest - line.text.length + 2)) + "# " + place) : null);
+  });
+  byId("panel-yaml").replaceChildren(lines.length ? make("pre", {}, ...text) : shown("p", { class: "muted" }, "Nothing was recorded of it."));
+}
+
+function draw_pod(attempt) {
+  const panel = byId("panel-pod");
+  if (!attempt?.pod) { panel.replaceChildren(shown("p", { class: "muted" }, "No pod was made.")); return; }
+  const amounts = list => list.map(([name, amount]) => `${amount} ${name}`).join(", ") || "none";
+  const rows = attempt.containers.map(it => [it.name, it.image, amounts(it.requests), amounts(it.limits)]);
+  panel.replaceChildren(table(["container", "image", "requests", "limits"], rows), shown("pre", {}, attempt.pod));
+}
