@@ -139,7 +139,8 @@ pub fn expand_all(list: &[Definition<'_>], options: Options) -> Result<Vec<Strin
 
 /// The names that a value refers to.
 pub fn references(text: &str) -> impl Iterator<Item = &str> {
-    NESTED.captures_iter(text).filter_map(|found| {
+    let found = may_refer(text).then(|| NESTED.captures_iter(text)).into_iter().flatten();
+    found.filter_map(|found| {
         let name = found.iter().skip(1).flatten().next()?;
         Some(&text[name.range()])
     })
@@ -240,7 +241,8 @@ fn replace_by<'v>(
     Ok(expanded)
 }
 
-fn may_refer(text: &str) -> bool {
+/// Whether a text has a character that a reference begins with: a quick answer for the many that have none.
+pub fn may_refer(text: &str) -> bool {
     text.contains(['$', '%'])
 }
 

@@ -1,6 +1,6 @@
 //! From the configuration to the jobs that exist.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 
@@ -9,11 +9,11 @@ use super::{
     context::Context,
     job::{Environment, Job, Origin, Variable},
     matrix::{self, Instance},
-    needs::{self, Names},
+    needs::{self, Names, Present},
     policy, predefined,
     predefined::JobFacts,
     rules::{self, Conditions},
-    variables::{self, Parts, Scope},
+    variables::{Collection, Parts, Scope, Shared},
     workflow::{self, Decided},
 };
 use crate::config::{
@@ -77,7 +77,7 @@ pub(super) struct Creation<'c, 'r> {
     context: &'c Context,
     conditions: &'c Conditions<'r>,
     workflow: &'c Decided,
-    predefined: Vec<Variable>,
+    variables: Shared,
 }
 
 /// A job that is in the pipeline, before names in it are resolved.
@@ -88,6 +88,9 @@ struct Seed<'c> {
     rule: Option<usize>,
     reason: String,
     tags: Vec<String>,
+    /// Its variables and environment, as far as rules see them.
+    variables: Collection,
+    environment: Option<Environment>,
 }
 
 /// Instances that are not in the pipeline: the job's key, the instance, the reason.
@@ -101,7 +104,8 @@ impl<'c, 'r> Creation<'c, 'r> {
         workflow: &'c Decided,
     ) -> Self {
         let predefined = predefined::of_pipeline(context, workflow.name.as_deref());
-        Self { config, context, conditions, workflow, predefined }
+        let variables = Shared::new(context, predefined, &workflow.global);
+        Self { config, context, conditions, workflow, variables }
     }
 
     /// The jobs that are in, by stage and position, and those that are not.
@@ -131,9 +135,9 @@ impl<'c, 'r> Creation<'c, 'r> {
         instance: Instance,
         diagnostics: &mut Diagnostics,
     ) -> Result<Seed<'c>, String> {
-        let is_manual = job.when.as_deref() == Some(&When::Manual);
-        let (list, _) = self.variables(job, &instance, None, is_manual);
-        let scope = Scope::new(&list);
+        let is_manual = is_manual_itself(job);
+        let (variables, environment) = self.variables(job, &instance, None, is_manual);
+        let scope = Scope::new(&variables);
         let (rule, reason) = match &job.rules {
             Some(rules) => {
                 let (index, reason) = self.rule(rules, &scope)?;
@@ -160,6 +164,8 @@ impl<'c, 'r> Creation<'c, 'r> {
             tags: job.tags.iter().map(|tag| scope.expand_once(tag)).collect(),
             job,
             instance,
+            variables,
+            environment,
         })
     }
 
@@ -181,9 +187,9 @@ impl<'c, 'r> Creation<'c, 'r> {
         instance: &Instance,
         rule: Option<&Rule>,
         is_manual: bool,
-    ) -> (Vec<Variable>, Option<Environment>) {
+    ) -> (Collection, Option<Environment>) {
         let with = |environment: Option<&Environment>| {
-            let mut facts = predefined::of_job(&JobFacts {
+            let facts = predefined::of_job(&JobFacts {
                 name: &instance.name,
                 group: &job.name,
                 stage: &job.stage,
@@ -193,12 +199,8 @@ impl<'c, 'r> Creation<'c, 'r> {
                 environment,
                 tier: job.environment.as_ref().and_then(|environment| environment.tier.as_deref()),
             });
-            facts.reserve(160);
-            variables::of_job(Parts {
-                context: self.context,
-                pipeline: &self.predefined,
-                job: facts,
-                global: &self.workflow.global,
+            self.variables.of_job(Parts {
+                facts,
                 inherit: &job.inherit_variables,
                 own: &job.variables,
                 matrix: &instance.variables,
@@ -216,14 +218,32 @@ impl<'c, 'r> Creation<'c, 'r> {
         (with(Some(&environment)), Some(environment))
     }
 
+    /// The same once rules are decided: most often what they have seen.
+    fn final_variables(
+        &self,
+        seed: &Seed<'c>,
+        rule: Option<&Rule>,
+        when: When,
+    ) -> (Collection, Option<Environment>) {
+        let rule = rule.filter(|rule| !rule.variables.is_empty());
+        let is_manual = when == When::Manual;
+        if rule.is_none() && is_manual == is_manual_itself(seed.job) {
+            return (seed.variables.clone(), seed.environment.clone());
+        }
+        self.variables(seed.job, &seed.instance, rule, is_manual)
+    }
+
     fn pipeline(&self, seeds: Vec<Seed<'c>>, absent: Absent, diagnostics: &mut Diagnostics) -> Pipeline {
         let reasons: HashMap<String, String> =
             absent.iter().map(|(_, name, reason)| (name.clone(), reason.clone())).collect();
-        let present = seeds.iter().map(|seed| (seed.instance.name.clone(), seed.stage));
+        let present = seeds.iter().map(|seed| Present {
+            name: seed.instance.name.clone(),
+            stage: seed.stage,
+            has_artifacts: seed.job.artifacts.is_some(),
+        });
         let mut names = Names::new(self.config, present, reasons, diagnostics);
         let jobs: Vec<Job> = seeds.iter().map(|seed| self.job(seed, &mut names, diagnostics)).collect();
         names.warn_of_unresolved(diagnostics);
-        let jobs = with_artifacts_only(jobs);
         report_cycle(&jobs, diagnostics);
         let mut stages: Vec<String> = Vec::new();
         for job in &jobs {
@@ -249,13 +269,10 @@ impl<'c, 'r> Creation<'c, 'r> {
         let written = needs_of(job, rule);
         let needs = written.map(|written| names.needs(job, instance, seed.stage, written, diagnostics));
         let artifacts_from = names.artifacts_from(job, seed.stage, needs.as_deref(), diagnostics);
-        let (mut variables, environment) = self.variables(
-            job,
-            instance,
-            rule.filter(|rule| !rule.variables.is_empty()),
-            when == When::Manual,
-        );
-        variables.splice(0..0, job.token_variables.iter().map(|name| dummy(name)));
+        let (mut variables, environment) = self.final_variables(seed, rule, when);
+        if !job.token_variables.is_empty() {
+            variables.prepend(job.token_variables.iter().map(|name| dummy(name)));
+        }
         let scope = Scope::new(&variables);
         let resource_group = job.resource_group.as_ref().map(|group| scope.expand(group));
         Job {
@@ -297,9 +314,9 @@ impl<'c, 'r> Creation<'c, 'r> {
     /// The absent instances; those of one job that share a reason go by the job's name.
     fn left_out(&self, absent: Absent, seeds: &[Seed<'_>]) -> Vec<LeftOut> {
         let mut list: Vec<LeftOut> = Vec::new();
+        let present: HashSet<&str> = seeds.iter().map(|seed| seed.job.name.as_str()).collect();
         for (key, name, reason) in absent {
-            let is_whole = seeds.iter().all(|seed| seed.job.name.value != key);
-            let name = if is_whole { key } else { name };
+            let name = if present.contains(key.as_str()) { name } else { key };
             let left_out = LeftOut { name, reason };
             if list.last() != Some(&left_out) {
                 list.push(left_out);
@@ -324,11 +341,15 @@ pub(super) fn needs_of<'c>(
     }
 }
 
+/// Whether a job is manual whatever its rules say.
+pub(super) fn is_manual_itself(job: &keyword::Job) -> bool {
+    job.when.as_deref() == Some(&When::Manual)
+}
+
 /// A job that is manual by itself may fail; one that a rule makes manual blocks.
 fn allow_failure(job: &keyword::Job, rule: Option<&Rule>) -> AllowFailure {
     let by_rule = rule.and_then(|rule| rule.allow_failure.clone());
-    let is_manual = job.when.as_deref() == Some(&When::Manual);
-    by_rule.or_else(|| job.allow_failure.clone()).unwrap_or(AllowFailure::Always(is_manual))
+    by_rule.or_else(|| job.allow_failure.clone()).unwrap_or(AllowFailure::Always(is_manual_itself(job)))
 }
 
 /// Why podline does not start a job by itself.
@@ -351,15 +372,6 @@ fn dummy(name: &str) -> Variable {
         masked: false,
         file: false,
     }
-}
-
-/// Keeps of `artifacts_from` the jobs that have artifacts at all.
-fn with_artifacts_only(mut jobs: Vec<Job>) -> Vec<Job> {
-    let has_artifacts: Vec<bool> = jobs.iter().map(|job| job.artifacts.is_some()).collect();
-    for job in &mut jobs {
-        job.artifacts_from.retain(|id| has_artifacts[id.0]);
-    }
-    jobs
 }
 
 fn report_cycle(jobs: &[Job], diagnostics: &mut Diagnostics) {

@@ -11,17 +11,14 @@ pub use variable::{ExplainedVariable, of_workflow};
 use super::{
     Pipeline, Repository,
     context::Context,
-    create::{Creation, needs_of},
+    create::{Creation, is_manual_itself, needs_of},
     matrix::{self, Instance},
     predefined,
     rules::Conditions,
-    variables::{self, Scope},
+    variables::{Scope, Shared},
     workflow,
 };
-use crate::config::{
-    Config,
-    keyword::{Job, When},
-};
+use crate::config::{Config, keyword::Job};
 
 /// Why a job is in a pipeline or is not.
 #[derive(Debug, Clone)]
@@ -53,8 +50,7 @@ pub fn explain<'c>(
     let conditions = Conditions::new(repository, &context.project.path);
     let workflow = workflow::decide(config, context, &conditions).ok()?;
     let creation = Creation::new(config, context, &conditions, &workflow);
-    let is_manual = job.when.as_deref() == Some(&When::Manual);
-    let (before, _) = creation.variables(job, &instance, None, is_manual);
+    let (before, _) = creation.variables(job, &instance, None, is_manual_itself(job));
     let scope = Scope::new(&before);
     let rules = match &job.rules {
         Some(rules) => clause::of_rules(rules, &conditions, &scope),
@@ -97,7 +93,7 @@ pub fn explain_workflow(
 ) -> Vec<ExplainedRule> {
     let Some(rules) = &config.workflow.rules else { return Vec::new() };
     let conditions = Conditions::new(repository, &context.project.path);
-    let predefined = predefined::of_pipeline(context, None);
-    let list = variables::of_workflow(context, &predefined, &config.variables);
+    let shared = Shared::new(context, predefined::of_pipeline(context, None), &config.variables);
+    let list = shared.of_workflow();
     clause::of_rules(rules, &conditions, &Scope::new(&list))
 }

@@ -1,7 +1,8 @@
 //! A job of a pipeline.
 
-use std::time::Duration;
+use std::{ops::Deref, sync::Arc, time::Duration};
 
+use super::variables::Collection;
 use crate::config::keyword::job::{
     AllowFailure, Artifacts, Cache, EnvironmentAction, Image, Retry, Service, Trigger,
 };
@@ -32,13 +33,13 @@ pub struct Job {
     /// The jobs it needs; `None` means all jobs of earlier stages.
     pub needs: Option<Vec<Need>>,
     /// Jobs whose artifacts it takes, as the pipeline resolves `needs` and `dependencies`, in order.
-    pub artifacts_from: Vec<JobId>,
+    pub artifacts_from: Givers,
     /// Index of the rule that matched.
     pub matched_rule: Option<usize>,
     /// Why it is in, for people: `rule 2: if $CI_COMMIT_BRANCH == "main"`, `only: branches`.
     pub reason: String,
     /// Its variables by precedence, lowest first, nothing expanded: a later one of the same key wins.
-    pub variables: Vec<Variable>,
+    pub variables: Collection,
     /// `before_script` and `script` in one list, as GitLab sends them to the runner.
     pub script: Vec<Spanned<String>>,
     /// `after_script`.
@@ -73,6 +74,36 @@ pub struct Job {
     pub held: Option<String>,
     /// Where the job was written.
     pub span: Span,
+}
+
+/// The jobs whose artifacts a job takes, in order. In most pipelines a job takes those of all jobs before it: the
+/// lists of all jobs are then beginnings of one, as many long lists would outgrow any memory.
+#[derive(Debug, Clone, Default)]
+pub struct Givers {
+    list: Arc<[JobId]>,
+    count: usize,
+}
+
+impl Givers {
+    /// The first jobs of a list.
+    pub(super) fn first(list: &Arc<[JobId]>, count: usize) -> Self {
+        Self { list: list.clone(), count }
+    }
+}
+
+impl Deref for Givers {
+    type Target = [JobId];
+
+    fn deref(&self) -> &[JobId] {
+        &self.list[..self.count]
+    }
+}
+
+impl FromIterator<JobId> for Givers {
+    fn from_iter<I: IntoIterator<Item = JobId>>(jobs: I) -> Self {
+        let list: Arc<[JobId]> = jobs.into_iter().collect();
+        Self { count: list.len(), list }
+    }
 }
 
 /// A need, resolved to a job of the pipeline.

@@ -16,7 +16,7 @@ pub mod predefined;
 mod rules;
 mod select;
 pub mod slug;
-mod variables;
+pub mod variables;
 mod workflow;
 
 pub use context::{Context, Event, Repository};

@@ -1,11 +1,14 @@
 //! `needs` and `dependencies`: names to jobs, with what is wrong about them.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use indexmap::IndexMap;
 
 use super::{
-    job::{JobId, Need},
+    job::{Givers, JobId, Need},
     matrix::{self, Instance},
 };
 use crate::config::{
@@ -17,12 +20,23 @@ use crate::config::{
 /// `ci_needs_size_limit`.
 const MAX_NEEDS: usize = 50;
 
+/// A job of the pipeline, as far as others may name it.
+pub(super) struct Present {
+    pub(super) name: String,
+    /// Index of its stage.
+    pub(super) stage: usize,
+    pub(super) has_artifacts: bool,
+}
+
 /// All names that `needs` may use, and what became of them.
 pub(super) struct Names<'c> {
     config: &'c Config,
     /// Instances by the key of their job, of jobs with `parallel`.
     instances: HashMap<&'c str, Vec<String>>,
     present: HashMap<String, (JobId, usize)>,
+    /// The jobs of the pipeline that have artifacts, with the index of their stage, by which they are sorted.
+    givers: Arc<[JobId]>,
+    stages_of_givers: Vec<usize>,
     left_out: HashMap<String, String>,
     /// Needed jobs that cannot be built: where they are first asked for, and by which jobs.
     unresolved: IndexMap<String, (Span, Vec<String>)>,
@@ -32,20 +46,24 @@ pub(super) struct Names<'c> {
 }
 
 impl<'c> Names<'c> {
-    /// `present` are the jobs of the pipeline in order with the index of their stage; `left_out` the
-    /// other instances with the reason; `found` is what is wrong with the configuration.
+    /// `present` are the jobs of the pipeline, by their stages; `left_out` the other instances with the
+    /// reason; `found` is what is wrong with the configuration.
     pub(super) fn new(
         config: &'c Config,
-        present: impl Iterator<Item = (String, usize)>,
+        present: impl Iterator<Item = Present>,
         left_out: HashMap<String, String>,
         found: &Diagnostics,
     ) -> Self {
         let with_parallel = config.jobs.iter().filter(|job| job.parallel.is_some());
         let names = |job: &Job| matrix::instances(job).into_iter().map(|instance| instance.name).collect();
+        let present: Vec<_> = present.enumerate().map(|(at, present)| (JobId(at), present)).collect();
+        let givers = || present.iter().filter(|(_, present)| present.has_artifacts);
         Self {
+            givers: givers().map(|(id, _)| *id).collect(),
+            stages_of_givers: givers().map(|(_, present)| present.stage).collect(),
             config,
             instances: with_parallel.map(|job| (job.name.as_str(), names(job))).collect(),
-            present: present.enumerate().map(|(at, (name, stage))| (name, (JobId(at), stage))).collect(),
+            present: present.into_iter().map(|(id, job)| (job.name, (id, job.stage))).collect(),
             left_out,
             unresolved: IndexMap::new(),
             reported: HashSet::new(),
@@ -181,16 +199,23 @@ impl<'c> Names<'c> {
         stage: usize,
         needs: Option<&[Need]>,
         diagnostics: &mut Diagnostics,
-    ) -> Vec<JobId> {
+    ) -> Givers {
         let named =
             job.dependencies.as_ref().map(|list| self.dependencies(job, stage, needs, list, diagnostics));
-        let mut taken: Vec<JobId> = match needs {
-            Some(needs) => needs.iter().filter(|need| need.artifacts).map(|need| need.job).collect(),
-            None => self.present.values().filter(|(_, of)| *of < stage).map(|(id, _)| *id).collect(),
+        let mut taken: Vec<JobId> = match (needs, named) {
+            (None, None) => {
+                let before = self.stages_of_givers.partition_point(|of| *of < stage);
+                return Givers::first(&self.givers, before);
+            }
+            (None, Some(named)) => named.into_iter().collect(),
+            (Some(needs), named) => {
+                let taken = needs.iter().filter(|need| need.artifacts).map(|need| need.job);
+                taken.filter(|id| named.as_ref().is_none_or(|named| named.contains(id))).collect()
+            }
         };
-        taken.retain(|id| named.as_ref().is_none_or(|named| named.contains(id)));
+        taken.retain(|id| self.givers.binary_search(id).is_ok());
         taken.sort_unstable();
-        taken
+        taken.into_iter().collect()
     }
 
     fn dependencies(

@@ -22,7 +22,7 @@ impl Pipeline {
             for need in job.needs.iter_mut().flatten() {
                 need.job = place(need.job).expect("what a chosen job needs is chosen");
             }
-            job.artifacts_from = job.artifacts_from.into_iter().filter_map(place).collect();
+            job.artifacts_from = job.artifacts_from.iter().copied().filter_map(place).collect();
             job
         };
         let jobs: Vec<Job> = chosen.iter().map(moved).collect();
@@ -35,6 +35,6 @@ impl Pipeline {
 fn needed(job: &Job) -> Vec<JobId> {
     match &job.needs {
         Some(needs) => needs.iter().map(|need| need.job).collect(),
-        None => job.artifacts_from.clone(),
+        None => job.artifacts_from.to_vec(),
     }
 }

@@ -1,6 +1,10 @@
 //! Variables by precedence, and what rules and keywords see of them.
 
-use std::{cell::OnceCell, collections::HashMap};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use super::{
     context::Context,
@@ -12,8 +16,144 @@ use crate::config::{
     keyword::{Inherit, Variables},
 };
 
+/// Variables of one origin, each key once.
+#[derive(Debug, Default)]
+struct Layer {
+    list: Vec<Variable>,
+    /// Where each key is.
+    positions: HashMap<String, usize>,
+    /// Keys of those that refer to others, and the names that they refer to.
+    concerned: Vec<String>,
+}
+
+impl Layer {
+    fn new(variables: impl IntoIterator<Item = Variable>) -> Arc<Self> {
+        let mut layer = Self::default();
+        for variable in variables {
+            let at = layer.list.len();
+            if !variable.raw && expand::may_refer(&variable.value) {
+                layer.concerned.push(variable.key.clone());
+                layer.concerned.extend(expand::references(&variable.value).map(str::to_owned));
+            }
+            layer.positions.insert(variable.key.clone(), at);
+            layer.list.push(variable);
+        }
+        Arc::new(layer)
+    }
+
+    fn of_block(block: &Variables, origin: Origin) -> Arc<Self> {
+        Self::new(of_block(block, origin))
+    }
+
+    fn of_settings(variables: &indexmap::IndexMap<String, String>, origin: Origin) -> Arc<Self> {
+        Self::new(variables.iter().map(|(key, value)| plain(key, value, origin)))
+    }
+
+    fn get(&self, key: &str) -> Option<&Variable> {
+        self.positions.get(key).map(|&at| &self.list[at])
+    }
+}
+
+/// Variables by precedence, lowest first (`Gitlab::Ci::Variables::Collection`). Of several with one key, the
+/// last one counts. They stand in layers, and jobs share those that are the same for all.
+#[derive(Debug, Clone, Default)]
+pub struct Collection {
+    layers: Vec<Arc<Layer>>,
+}
+
+impl Collection {
+    /// All variables, lowest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Variable> {
+        self.layers.iter().flat_map(|layer| &layer.list)
+    }
+
+    /// The variable that a key stands for.
+    pub fn get(&self, key: &str) -> Option<&Variable> {
+        self.layers.iter().rev().find_map(|layer| layer.get(key))
+    }
+
+    /// Adds a variable over all others.
+    pub fn push(&mut self, variable: Variable) {
+        self.layers.push(Layer::new([variable]));
+    }
+
+    /// Adds variables below all others.
+    pub(super) fn prepend(&mut self, variables: impl IntoIterator<Item = Variable>) {
+        self.layers.insert(0, Layer::new(variables));
+    }
+}
+
+impl FromIterator<Variable> for Collection {
+    fn from_iter<I: IntoIterator<Item = Variable>>(variables: I) -> Self {
+        Self { layers: variables.into_iter().map(|variable| Layer::new([variable])).collect() }
+    }
+}
+
+/// What is the same for the variables of all jobs.
+pub(super) struct Shared {
+    predefined: Arc<Layer>,
+    /// Top-level variables with those of the workflow rule over them.
+    global: Arc<Layer>,
+    /// What wins over the file: the user, the project's settings, the command line.
+    settings: [Arc<Layer>; 3],
+}
+
+impl Shared {
+    /// `predefined` are those of the pipeline.
+    pub(super) fn new(context: &Context, predefined: Vec<Variable>, global: &Variables) -> Self {
+        Self {
+            predefined: Layer::new(predefined),
+            global: Layer::of_block(global, Origin::Global),
+            settings: [
+                Layer::new(predefined::of_user(context)),
+                Layer::of_settings(&context.project_variables, Origin::Project),
+                Layer::of_settings(&context.pipeline_variables, Origin::CommandLine),
+            ],
+        }
+    }
+
+    /// The variables that `workflow` sees.
+    pub(super) fn of_workflow(&self) -> Collection {
+        let file = [&self.predefined, &self.global];
+        Collection { layers: file.into_iter().chain(&self.settings).cloned().collect() }
+    }
+
+    /// All variables of a job (`Variables::Builder#scoped_variables`).
+    pub(super) fn of_job(&self, parts: Parts<'_>) -> Collection {
+        let matrix = parts.matrix.iter().map(|(key, value)| plain(key, value, Origin::Matrix));
+        let mut layers =
+            vec![Layer::new(parts.facts), self.predefined.clone(), self.inherited(parts.inherit)];
+        layers.push(Layer::of_block(parts.own, Origin::Job));
+        layers.push(Layer::new(matrix));
+        layers.extend(parts.rule.map(|block| Layer::of_block(block, Origin::Rule)));
+        layers.extend(self.settings.iter().cloned());
+        layers.retain(|layer| !layer.list.is_empty());
+        Collection { layers }
+    }
+
+    fn inherited(&self, inherit: &Inherit) -> Arc<Layer> {
+        match inherit {
+            Inherit::All => self.global.clone(),
+            inherit => {
+                let taken = self.global.list.iter().filter(|variable| inherit.takes(&variable.key));
+                Layer::new(taken.cloned())
+            }
+        }
+    }
+}
+
+/// What a job's variables are put together from, besides those that all jobs share.
+pub(super) struct Parts<'p> {
+    /// What GitLab says of the job.
+    pub(super) facts: Vec<Variable>,
+    pub(super) inherit: &'p Inherit,
+    pub(super) own: &'p Variables,
+    pub(super) matrix: &'p [(String, String)],
+    pub(super) rule: Option<&'p Variables>,
+}
+
 /// A block of the file as variables of an origin.
-pub(super) fn of_block(block: &Variables, origin: Origin) -> impl Iterator<Item = Variable> + '_ {
+fn of_block(block: &Variables, origin: Origin) -> impl Iterator<Item = Variable> + '_ {
     block.iter().map(move |(key, variable)| Variable {
         key: key.clone(),
         value: variable.value.clone(),
@@ -24,70 +164,25 @@ pub(super) fn of_block(block: &Variables, origin: Origin) -> impl Iterator<Item 
     })
 }
 
-/// What a job's variables are put together from.
-pub(super) struct Parts<'p> {
-    pub(super) context: &'p Context,
-    pub(super) pipeline: &'p [Variable],
-    pub(super) job: Vec<Variable>,
-    /// Top-level variables with those of the workflow rule over them.
-    pub(super) global: &'p Variables,
-    pub(super) inherit: &'p Inherit,
-    pub(super) own: &'p Variables,
-    pub(super) matrix: &'p [(String, String)],
-    pub(super) rule: Option<&'p Variables>,
-}
-
-/// All variables of a job, lowest first (`Variables::Builder#scoped_variables`).
-pub(super) fn of_job(parts: Parts<'_>) -> Vec<Variable> {
-    let mut list = parts.job;
-    list.extend_from_slice(parts.pipeline);
-    let inherited = of_block(parts.global, Origin::Global);
-    list.extend(inherited.filter(|variable| parts.inherit.takes(&variable.key)));
-    list.extend(of_block(parts.own, Origin::Job));
-    list.extend(parts.matrix.iter().map(|(key, value)| plain(key, value, Origin::Matrix)));
-    list.extend(parts.rule.into_iter().flat_map(|block| of_block(block, Origin::Rule)));
-    append_settings(&mut list, parts.context);
-    list
-}
-
-/// The variables that `workflow` sees.
-pub(super) fn of_workflow(context: &Context, pipeline: &[Variable], global: &Variables) -> Vec<Variable> {
-    let mut list = pipeline.to_vec();
-    list.extend(of_block(global, Origin::Global));
-    append_settings(&mut list, context);
-    list
-}
-
-/// What wins over the file: the user, the project's settings, the command line.
-fn append_settings(list: &mut Vec<Variable>, context: &Context) {
-    list.extend(predefined::of_user(context));
-    let block = |variables: &indexmap::IndexMap<String, String>, origin| {
-        variables.iter().map(|(key, value)| plain(key, value, origin)).collect::<Vec<_>>()
-    };
-    list.extend(block(&context.project_variables, Origin::Project));
-    list.extend(block(&context.pipeline_variables, Origin::CommandLine));
-}
-
 fn plain(key: &str, value: &str, origin: Origin) -> Variable {
     Variable { key: key.to_owned(), value: value.to_owned(), origin, raw: false, masked: false, file: false }
 }
 
 /// Variables by name.
 pub(super) struct Scope<'v> {
-    list: &'v [Variable],
-    last: HashMap<&'v str, usize>,
-    expanded: OnceCell<Result<Vec<String>, ExpandError>>,
+    collection: &'v Collection,
+    /// The values of those that refer to others or are referred to.
+    expanded: OnceCell<Result<HashMap<String, String>, ExpandError>>,
 }
 
 impl<'v> Scope<'v> {
-    pub(super) fn new(list: &'v [Variable]) -> Self {
-        let last = list.iter().enumerate().map(|(at, variable)| (variable.key.as_str(), at)).collect();
-        Self { list, last, expanded: OnceCell::new() }
+    pub(super) fn new(collection: &'v Collection) -> Self {
+        Self { collection, expanded: OnceCell::new() }
     }
 
     /// The value as written: what `rules:if` sees.
     pub(super) fn get(&self, name: &str) -> Option<&'v str> {
-        self.last.get(name).map(|&at| self.list[at].value.as_str())
+        self.collection.get(name).map(|variable| variable.value.as_str())
     }
 
     /// Why the variables cannot be expanded, if so.
@@ -97,18 +192,30 @@ impl<'v> Scope<'v> {
 
     /// The value with references in it replaced.
     pub(super) fn get_expanded(&self, name: &str) -> Option<&str> {
-        let at = *self.last.get(name)?;
-        match self.all_expanded() {
-            Ok(values) => Some(&values[at]),
-            Err(_) => Some(&self.list[at].value),
-        }
+        let expanded = self.all_expanded().as_ref().ok();
+        expanded.and_then(|values| values.get(name)).map(String::as_str).or_else(|| self.get(name))
     }
 
-    fn all_expanded(&self) -> &Result<Vec<String>, ExpandError> {
+    fn all_expanded(&self) -> &Result<HashMap<String, String>, ExpandError> {
         self.expanded.get_or_init(|| {
-            let definitions: Vec<Definition<'_>> = self.list.iter().map(definition).collect();
-            expand::expand_all(&definitions, Options::EMPTY_UNKNOWN)
+            let list = self.concerned();
+            let definitions: Vec<Definition<'_>> = list.iter().map(|variable| definition(variable)).collect();
+            let values = expand::expand_all(&definitions, Options::EMPTY_UNKNOWN)?;
+            Ok(list.iter().map(|variable| variable.key.clone()).zip(values).collect())
         })
+    }
+
+    /// The variables that refer to others or are referred to, in their order: the rest have no part in an
+    /// expansion, and they are by far the most.
+    fn concerned(&self) -> Vec<&'v Variable> {
+        let layers = &self.collection.layers;
+        let places_of = |name| {
+            let found = layers.iter().enumerate();
+            found.filter_map(move |(at, layer)| Some((at, *layer.positions.get(name)?)))
+        };
+        let names = layers.iter().flat_map(|layer| &layer.concerned);
+        let places: BTreeSet<(usize, usize)> = names.flat_map(places_of).collect();
+        places.into_iter().map(|(at, position)| &layers[at].list[position]).collect()
     }
 
     /// Replaces references by values as written; unknown ones stay.

@@ -4,7 +4,7 @@ use super::{
     context::Context,
     predefined,
     rules::{self, Conditions},
-    variables::{self, Scope},
+    variables::{Scope, Shared},
 };
 use crate::config::{
     Config,
@@ -29,15 +29,17 @@ pub(super) fn decide(
     context: &Context,
     conditions: &Conditions<'_>,
 ) -> Result<Decided, String> {
-    let predefined = predefined::of_pipeline(context, None);
-    let before = variables::of_workflow(context, &predefined, &config.variables);
+    let variables = |global: &Variables| {
+        Shared::new(context, predefined::of_pipeline(context, None), global).of_workflow()
+    };
+    let before = variables(&config.variables);
     let rule = match &config.workflow.rules {
         Some(rules) => Some(matched(rules, conditions, &Scope::new(&before))?),
         None => None,
     };
     let mut global = config.variables.clone();
     global.extend(rule.into_iter().flat_map(|rule| rule.variables.clone()));
-    let after = variables::of_workflow(context, &predefined, &global);
+    let after = variables(&global);
     let name = config.workflow.name.as_ref().map(|name| Scope::new(&after).expand(name).trim().to_owned());
     let cancel = rule.and_then(|rule| rule.cancel_on_job_failure);
     Ok(Decided {

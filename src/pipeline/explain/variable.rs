@@ -8,7 +8,7 @@ use crate::{
         context::Context,
         job::{Origin, Variable},
         predefined,
-        variables::{self, Scope},
+        variables::{Collection, Scope, Shared},
     },
 };
 
@@ -44,11 +44,10 @@ impl Blocks<'_> {
     }
 }
 
-/// `list` is by precedence, lowest first.
-pub(super) fn explained(list: &[Variable], blocks: &Blocks<'_>) -> Vec<ExplainedVariable> {
+pub(super) fn explained(list: &Collection, blocks: &Blocks<'_>) -> Vec<ExplainedVariable> {
     let scope = Scope::new(list);
     let mut by_key: IndexMap<&str, Vec<&Variable>> = IndexMap::new();
-    for variable in list {
+    for variable in list.iter() {
         by_key.entry(&variable.key).or_default().insert(0, variable);
     }
     by_key.sort_unstable_keys();
@@ -72,9 +71,9 @@ pub(super) fn explained(list: &[Variable], blocks: &Blocks<'_>) -> Vec<Explained
 /// The variables that expressions see where no job is meant, as written: those of the event, the top of the
 /// file, the project's settings and the command line.
 pub fn of_workflow(config: Option<&Config>, context: &Context) -> IndexMap<String, String> {
-    let predefined = predefined::of_pipeline(context, None);
     let none = Variables::new();
     let global = config.map_or(&none, |config| &config.variables);
-    let list = variables::of_workflow(context, &predefined, global);
-    list.into_iter().map(|variable| (variable.key, variable.value)).collect()
+    let shared = Shared::new(context, predefined::of_pipeline(context, None), global);
+    let list = shared.of_workflow();
+    list.iter().map(|variable| (variable.key.clone(), variable.value.clone())).collect()
 }

@@ -234,5 +234,5 @@ fn never() -> Rule {
 /// The value that wins.
 fn value<'p>(pipeline: &'p Pipeline, job: &str, key: &str) -> Option<&'p str> {
     let job = pipeline.job(pipeline.find(job)?);
-    job.variables.iter().rev().find(|variable| variable.key == key).map(|variable| variable.value.as_str())
+    job.variables.get(key).map(|variable| variable.value.as_str())
 }

@@ -25,7 +25,7 @@ fn the_stronger_variable_wins() {
         }
         let pipeline = create(&config, &context, &Files::default(), &mut Diagnostics::default());
         let job = pipeline.jobs[0].clone();
-        job.variables.into_iter().rev().find(|variable| variable.key == "V").expect("V").origin
+        job.variables.get("V").expect("V").origin
     };
     assert_eq!(origins(2), Origin::Global);
     assert_eq!(origins(3), Origin::Job);

@@ -95,7 +95,7 @@ impl Build {
                 .iter()
                 .map(|cache| expanded::cache(cache, &variables, inputs.key_of_files))
                 .collect(),
-            artifacts_from: job.artifacts_from.clone(),
+            artifacts_from: job.artifacts_from.to_vec(),
             timeout,
         })
     }

@@ -15,7 +15,7 @@ use crate::{
     event::Failure,
     pipeline::{
         Job, Pipeline,
-        job::{Origin, Variable},
+        job::{Givers, Origin, Variable},
     },
     runner::{Settings, Slot},
 };
@@ -59,10 +59,13 @@ fn job() -> Job {
         start_in: None,
         allow_failure: AllowFailure::Always(false),
         needs: None,
-        artifacts_from: Vec::new(),
+        artifacts_from: Givers::default(),
         matched_rule: None,
         reason: String::new(),
-        variables: predefined.map(|(key, value)| variable(key, value, Origin::Predefined)).into(),
+        variables: predefined
+            .map(|(key, value)| variable(key, value, Origin::Predefined))
+            .into_iter()
+            .collect(),
         script: vec![written("make")],
         after_script: Vec::new(),
         pre_get_sources_script: Vec::new(),

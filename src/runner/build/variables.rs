@@ -124,7 +124,7 @@ fn from_gitlab(job: &Job, inputs: &Inputs<'_>) -> Vec<Variable> {
 fn only_for_jobs(job: &Job, inputs: &Inputs<'_>) -> Vec<Variable> {
     let identity = &inputs.identity;
     let of_project = |key: &str| {
-        let found = job.variables.iter().rev().find(|variable| variable.key == key);
+        let found = job.variables.get(key);
         found.map(|variable| variable.value.clone()).unwrap_or_default()
     };
     let url = of_project("CI_PROJECT_URL");

@@ -11,7 +11,11 @@ use super::{Control, DispatchOptions, dispatch};
 use crate::{
     config::{Sources, Span, Spanned},
     event::{Event, Failure, FailureReason},
-    pipeline::{AllowFailure, Job, JobId, Pipeline, Retry, When, job::Need},
+    pipeline::{
+        AllowFailure, Job, JobId, Pipeline, Retry, When,
+        job::{Givers, Need},
+        variables::Collection,
+    },
     runner::{Attempt, AttemptResult, Execute, Outcome, Summary},
     scheduler::{Delays, Deploy, Status},
 };
@@ -161,10 +165,10 @@ fn job(name: &str, stage: &str) -> Job {
         start_in: None,
         allow_failure: AllowFailure::Always(false),
         needs: None,
-        artifacts_from: vec![],
+        artifacts_from: Givers::default(),
         matched_rule: None,
         reason: String::new(),
-        variables: vec![],
+        variables: Collection::default(),
         script: vec![],
         after_script: vec![],
         pre_get_sources_script: vec![],
