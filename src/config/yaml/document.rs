@@ -1,10 +1,12 @@
 //! The documents of a file: the configuration, or a `spec:` header and the configuration.
 
+use std::borrow::Cow;
+
 use libyaml_safer::{EventData, Parser};
 
 use super::{
     limits::MAX_BYTES,
-    parser::{Reader, Stop, as_mapping, byte},
+    parser::{Reader, Stop, as_mapping},
 };
 use crate::config::{Diagnostic, Diagnostics, Node, SourceId, Span, node::Mapping};
 
@@ -37,7 +39,9 @@ pub fn parse(source: SourceId, text: &str, diagnostics: &mut Diagnostics) -> Opt
 
 /// The roots of all documents that are not empty, as GitLab drops empty ones.
 fn roots(source: SourceId, text: &str, diagnostics: &mut Diagnostics) -> Result<Vec<Node>, Stop> {
-    let mut bytes = text.as_bytes();
+    // The parser panics where a block scalar ends without a line break; the reader takes it away again.
+    let ended = if text.ends_with(['\n', '\r']) { Cow::Borrowed(text) } else { format!("{text}\n").into() };
+    let mut bytes = ended.as_bytes();
     let mut parser = Parser::new();
     // Given here, as libyaml would take the first bytes of some texts for UTF-16.
     parser.set_encoding(libyaml_safer::Encoding::Utf8);
@@ -49,7 +53,7 @@ fn roots(source: SourceId, text: &str, diagnostics: &mut Diagnostics) -> Result<
         match event.data {
             EventData::StreamEnd => return Ok(roots),
             EventData::DocumentStart { .. } if roots.len() == MAX_DOCUMENTS => {
-                let start = byte(event.start_mark);
+                let start = reader.byte(event.start_mark);
                 reader.diagnostics.push(
                     Diagnostic::error(
                         "too-many-documents",

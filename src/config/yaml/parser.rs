@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use libyaml_safer::{Event, EventData, Mark, Parser};
+use libyaml_safer::{Event, EventData, Mark, Parser, ScalarStyle};
 
 use super::{
     block::Block,
@@ -63,7 +63,7 @@ impl<'parser, 'text, 'diagnostics> Reader<'parser, 'text, 'diagnostics> {
     }
 
     fn node(&mut self, event: Event, depth: usize) -> Result<Node, Stop> {
-        let range = byte(event.start_mark)..byte(event.end_mark);
+        let range = self.byte(event.start_mark)..self.byte(event.end_mark);
         if depth > MAX_DEPTH {
             let span = self.span(range);
             return Err(self.stop(
@@ -78,8 +78,9 @@ impl<'parser, 'text, 'diagnostics> Reader<'parser, 'text, 'diagnostics> {
         self.spend(40, range.clone())?;
         match event.data {
             EventData::Alias { anchor } => self.alias(&anchor, range),
-            EventData::Scalar { anchor, tag, value, quoted_implicit, .. } => {
+            EventData::Scalar { anchor, tag, value, quoted_implicit, style, .. } => {
                 let span = self.span(range);
+                let value = self.as_written(value, style, event.end_mark);
                 let node = self.scalar(value, tag.as_deref(), quoted_implicit, span)?;
                 self.register(anchor, &node);
                 Ok(node)
@@ -133,7 +134,7 @@ impl<'parser, 'text, 'diagnostics> Reader<'parser, 'text, 'diagnostics> {
         let end = loop {
             let event = self.event()?;
             if matches!(event.data, EventData::SequenceEnd) {
-                break byte(event.end_mark);
+                break self.byte(event.end_mark);
             }
             items.push(self.node(event, depth + 1)?);
         };
@@ -162,7 +163,7 @@ impl<'parser, 'text, 'diagnostics> Reader<'parser, 'text, 'diagnostics> {
         let end = loop {
             let event = self.event()?;
             if matches!(event.data, EventData::MappingEnd) {
-                break byte(event.end_mark);
+                break self.byte(event.end_mark);
             }
             let is_string_tag = matches!(&event.data,
                 EventData::Scalar { tag: Some(tag), .. } if Tag::of(Some(tag)) == Tag::Str);
@@ -213,7 +214,7 @@ impl<'parser, 'text, 'diagnostics> Reader<'parser, 'text, 'diagnostics> {
             )),
             None => {
                 let known: Vec<_> = self.anchors.keys().map(String::as_str).collect();
-                let help = match crate::config::diagnostic::nearest(name, known) {
+                let help = match self.diagnostics.nearest(name, known) {
                     Some(near) => format!("did you mean `*{near}`?"),
                     None => {
                         "anchors live in one file and above their aliases; put the value in quotes if it is text"
@@ -278,6 +279,23 @@ impl<'parser, 'text, 'diagnostics> Reader<'parser, 'text, 'diagnostics> {
         )
     }
 
+    /// The byte that a mark points at; the end where it lies behind the text, which was given a line break.
+    pub(super) fn byte(&self, mark: Mark) -> usize {
+        usize::try_from(mark.index).map_or(self.text.len(), |at| at.min(self.text.len()))
+    }
+
+    /// The value of a scalar as it would be without the line break that the text was given: a block scalar
+    /// that goes on to the end has it as its last character.
+    fn as_written(&self, mut value: String, style: ScalarStyle, end: Mark) -> String {
+        let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        let last_line = self.text.rsplit('\n').next().unwrap_or_default();
+        let reaches_over = usize::try_from(end.index).is_ok_and(|end| end > self.text.len());
+        if is_block && reaches_over && !last_line.trim().is_empty() && value.ends_with('\n') {
+            value.pop();
+        }
+        value
+    }
+
     fn stop(&mut self, diagnostic: Diagnostic) -> Stop {
         self.diagnostics.push(diagnostic);
         Stop
@@ -303,11 +321,6 @@ impl<'parser, 'text, 'diagnostics> Reader<'parser, 'text, 'diagnostics> {
             _ => first_line,
         }
     }
-}
-
-/// The byte that a mark points at.
-pub(super) fn byte(mark: Mark) -> usize {
-    usize::try_from(mark.index).expect("a text in memory has an index in usize")
 }
 
 /// A document without content, as a mapping.

@@ -323,6 +323,26 @@ fn a_text_that_grows_without_bound_is_refused_at_once() {
     assert_eq!(problems(&big), ["1:1 yaml-too-big: the file is bigger than 2 MB"]);
 }
 
+#[test]
+fn a_file_may_end_without_a_line_break() {
+    let table = [
+        ("a: |\n  x", "{a: x}"),
+        ("a: |\n  x\n", "{a: x\n}"),
+        ("a: |\n  x\n\n  y", "{a: x\n\ny}"),
+        ("a: >\n  x\n  y", "{a: x y}"),
+        ("a: |+\n  x", "{a: x}"),
+        ("a: |-\n  x", "{a: x}"),
+        ("a: |\n  x\n ", "{a: x\n}"),
+        ("a:\n- |\n  x\n# end", "{a: [x\n]}"),
+        ("a: |", "{a: }"),
+        ("a: x", "{a: x}"),
+        ("a: |\n  x\r", "{a: x\n}"),
+    ];
+    for (text, expected) in table {
+        assert_eq!(content(text), expected, "{text:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_makes_the_parser_panic(text in "\\PC*|[-?:,\\[\\]{}#&*!|>'\"%@` \n\ta-z0-9<=.~\r]{0,60}") {
