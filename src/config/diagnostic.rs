@@ -58,41 +58,67 @@ impl Diagnostic {
     }
 }
 
+/// Most comparisons that are spent on hints: words, candidates and mistakes may be as many as a file has lines.
+const MOST_COMPARISONS: usize = 100_000;
+
+/// Longest word that a hint is looked for, in bytes.
+const LONGEST_COMPARED: usize = 255;
+
 /// A growing list of [`Diagnostic`]s.
 #[derive(Debug, Clone, Default)]
-pub struct Diagnostics(Vec<Diagnostic>);
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+    comparisons: usize,
+}
 
 impl Diagnostics {
     /// Adds one.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.0.push(diagnostic);
+        self.list.push(diagnostic);
     }
 
     /// Adds all of another list.
     pub fn append(&mut self, other: Diagnostics) {
-        self.0.extend(other.0);
+        self.list.extend(other.list);
     }
 
     /// Whether GitLab would refuse the configuration.
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
     /// The list, in the order it was found.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
-        self.0.iter()
+        self.list.iter()
     }
 
     /// The list sorted by place, the way a reader goes through a file.
     pub fn sorted(&self) -> Vec<&Diagnostic> {
-        let mut list: Vec<_> = self.0.iter().collect();
+        let mut list: Vec<_> = self.list.iter().collect();
         list.sort_by_key(|diagnostic| diagnostic.span);
         list
     }
 
     /// Whether nothing was found.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
+    }
+
+    /// The candidate nearest to a word that was likely mistyped, while the time for hints lasts.
+    pub fn nearest<'c>(
+        &mut self,
+        word: &str,
+        candidates: impl IntoIterator<Item = &'c str>,
+    ) -> Option<&'c str> {
+        if word.len() > LONGEST_COMPARED {
+            return None;
+        }
+        let affordable = candidates.into_iter().take_while(|_| {
+            self.comparisons += 1;
+            self.comparisons <= MOST_COMPARISONS
+        });
+        let found = nearest(word, affordable.filter(|candidate| candidate.len() <= LONGEST_COMPARED));
+        found.filter(|_| self.comparisons <= MOST_COMPARISONS)
     }
 }
 

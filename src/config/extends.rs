@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::{
     Diagnostic, Diagnostics, Span, Spanned,
-    diagnostic::nearest,
     gap::Gaps,
     merge::deep_merge,
     node::{Kind, Mapping, Node},
@@ -83,7 +82,8 @@ impl Extenders {
                         format!("extends `{}`, which no file that could be read defines", parent.value)
                     }
                     None => {
-                        diagnostics.push(missing(name, parent, root));
+                        let found = missing(name, parent, root, diagnostics);
+                        diagnostics.push(found);
                         format!("extends `{}`, which does not exist", parent.value)
                     }
                 };
@@ -244,9 +244,14 @@ fn merge_over_parents(
     None
 }
 
-fn missing(name: &str, parent: &Spanned<String>, root: &Mapping) -> Diagnostic {
+fn missing(
+    name: &str,
+    parent: &Spanned<String>,
+    root: &Mapping,
+    diagnostics: &mut Diagnostics,
+) -> Diagnostic {
     let message = format!("`{name}` extends `{}`, which does not exist", parent.value);
-    let help = match nearest(parent, root.keys()) {
+    let help = match diagnostics.nearest(parent, root.keys()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "define it in this file or in one that is included".to_owned(),
     };

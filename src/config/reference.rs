@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     Diagnostic, Diagnostics, Span, Spanned,
-    diagnostic::nearest,
     extends::too_big,
     gap::{GLOBAL_KEYWORDS, Gaps},
     node::{Kind, Mapping, Node},
@@ -182,7 +181,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Goes down the tree. As in Ruby's `dig`, `null` and `false` are as good as missing.
-    fn find(&self, path: &'a [Spanned<String>]) -> Result<&'a Node, Missing> {
+    fn find(&mut self, path: &'a [Spanned<String>]) -> Result<&'a Node, Missing> {
         let mut at: Option<&'a Node> = None;
         for part in path {
             let inside = match at {
@@ -200,13 +199,18 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn missing(&self, path: &[Spanned<String>], part: &Spanned<String>, inside: Option<&Mapping>) -> Missing {
+    fn missing(
+        &mut self,
+        path: &[Spanned<String>],
+        part: &Spanned<String>,
+        inside: Option<&Mapping>,
+    ) -> Missing {
         if self.gaps.is_incomplete || self.gaps.is_removed(&path[0]) {
             return Missing::Elsewhere;
         }
         let names: Vec<_> = path.iter().map(|part| part.value.as_str()).collect();
         let message = format!("`!reference [{}]` refers to nothing", names.join(", "));
-        let help = match inside.map(|mapping| nearest(part, mapping.keys())) {
+        let help = match inside.map(|mapping| self.diagnostics.nearest(part, mapping.keys())) {
             Some(Some(near)) => format!("`{}` does not exist; did you mean `{near}`?", part.value),
             Some(None) => format!("`{}` does not exist there", part.value),
             None => format!("what is before `{}` is no mapping, or its value is empty", part.value),

@@ -78,6 +78,8 @@ pub(super) struct Creation<'c, 'r> {
     conditions: &'c Conditions<'r>,
     workflow: &'c Decided,
     variables: Shared,
+    /// Indices of the stages.
+    stages: HashMap<&'c str, usize>,
 }
 
 /// A job that is in the pipeline, before names in it are resolved.
@@ -105,7 +107,9 @@ impl<'c, 'r> Creation<'c, 'r> {
     ) -> Self {
         let predefined = predefined::of_pipeline(context, workflow.name.as_deref());
         let variables = Shared::new(context, predefined, &workflow.global);
-        Self { config, context, conditions, workflow, variables }
+        // The first of a name counts.
+        let stages = config.stages.iter().enumerate().rev().map(|(at, stage)| (stage.as_str(), at)).collect();
+        Self { config, context, conditions, workflow, variables, stages }
     }
 
     /// The jobs that are in, by stage and position, and those that are not.
@@ -155,9 +159,8 @@ impl<'c, 'r> Creation<'c, 'r> {
             let message = format!("`{}`: {error}", job.name.value);
             diagnostics.push(Diagnostic::error(code, message, job.name.span));
         }
-        let stages = &self.config.stages;
         Ok(Seed {
-            stage: stages.iter().position(|stage| stage.value == job.stage.value).unwrap_or(stages.len()),
+            stage: self.stages.get(job.stage.as_str()).copied().unwrap_or(self.config.stages.len()),
             rule,
             reason,
             // As upstream, variables of the matched rule are not there yet.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::config::{
     Config, Diagnostic, Diagnostics, Span, Spanned,
-    diagnostic::{nearest, some_of},
+    diagnostic::some_of,
     keyword::job::{Job, Need as Written, NeedTarget},
 };
 
@@ -31,6 +31,10 @@ pub(super) struct Present {
 /// All names that `needs` may use, and what became of them.
 pub(super) struct Names<'c> {
     config: &'c Config,
+    /// Keys of all jobs.
+    keys: HashSet<&'c str>,
+    /// Jobs that cannot be built, with the reason.
+    without_job: HashMap<&'c str, &'c str>,
     /// Instances by the key of their job, of jobs with `parallel`.
     instances: HashMap<&'c str, Vec<String>>,
     present: HashMap<String, (JobId, usize)>,
@@ -56,12 +60,16 @@ impl<'c> Names<'c> {
     ) -> Self {
         let with_parallel = config.jobs.iter().filter(|job| job.parallel.is_some());
         let names = |job: &Job| matrix::instances(job).into_iter().map(|instance| instance.name).collect();
+        // The first of a name counts.
+        let unresolved = config.unresolved.iter().rev();
         let present: Vec<_> = present.enumerate().map(|(at, present)| (JobId(at), present)).collect();
         let givers = || present.iter().filter(|(_, present)| present.has_artifacts);
         Self {
             givers: givers().map(|(id, _)| *id).collect(),
             stages_of_givers: givers().map(|(_, present)| present.stage).collect(),
             config,
+            keys: config.jobs.iter().map(|job| job.name.as_str()).collect(),
+            without_job: unresolved.map(|job| (job.name.as_str(), job.reason.as_str())).collect(),
             instances: with_parallel.map(|job| (job.name.as_str(), names(job))).collect(),
             present: present.into_iter().map(|(id, job)| (job.name, (id, job.stage))).collect(),
             left_out,
@@ -149,8 +157,8 @@ impl<'c> Names<'c> {
         let message =
             format!("`{}` needs `{name}`, but `{name}` does not exist in the pipeline", job.name.value);
         let reason = self.left_out.get(name).cloned();
-        let is_known = reason.is_some() || self.config.jobs.iter().any(|job| job.name.value == *written);
-        if !is_known && self.config.unresolved.iter().any(|job| job.name.value == *written) {
+        let is_known = reason.is_some() || self.keys.contains(written.as_str());
+        if !is_known && self.without_job.contains_key(written.as_str()) {
             let (_, jobs) = self.unresolved.entry(written.clone()).or_insert((need.span, Vec::new()));
             jobs.push(job.name.value.clone());
             return;
@@ -160,36 +168,39 @@ impl<'c> Names<'c> {
             return;
         }
         let error = Diagnostic::error("missing-need", message, need.span);
-        self.report(diagnostics, match reason {
+        let error = match reason {
             Some(reason) => error.help(format!(
                 "`{name}` is left out ({reason}); write `optional: true` for a job that is not always there"
             )),
-            None => match self.suggestion(written, name) {
+            None => match self.suggestion(written, name, diagnostics) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),
                 None => error,
             },
-        });
+        };
+        self.report(diagnostics, error);
     }
 
     /// Names each job once that is needed and cannot be built: such needs are left out.
     pub(super) fn warn_of_unresolved(self, diagnostics: &mut Diagnostics) {
         for (name, (span, mut jobs)) in self.unresolved {
             jobs.dedup();
-            let unresolved = self.config.unresolved.iter().find(|job| job.name.value == name);
-            let reason = unresolved.map(|job| job.reason.as_str()).unwrap_or_default();
+            let reason = self.without_job.get(name.as_str()).copied().unwrap_or_default();
             let message = format!("`{name}`, a need of {}, cannot be built here ({reason})", some_of(&jobs));
             let help = "its place in the order of jobs is left out";
             diagnostics.push(Diagnostic::warning("unresolved-need", message, span).help(help));
         }
     }
 
-    fn suggestion(&self, written: &str, name: &str) -> Option<String> {
+    fn suggestion(&self, written: &str, name: &str, diagnostics: &mut Diagnostics) -> Option<String> {
         if let Some(instances) = self.instances.get(written) {
             let list: Vec<&str> = instances.iter().take(3).map(String::as_str).collect();
-            return nearest(name, list.iter().copied()).or(list.first().copied()).map(str::to_owned);
+            return diagnostics
+                .nearest(name, list.iter().copied())
+                .or(list.first().copied())
+                .map(str::to_owned);
         }
         let keys = self.config.jobs.iter().map(|job| job.name.as_str());
-        nearest(name, keys).map(str::to_owned)
+        diagnostics.nearest(name, keys).map(str::to_owned)
     }
 
     /// Jobs whose artifacts an instance may take, by `needs`, `dependencies` and stages, in order.
@@ -256,13 +267,11 @@ impl<'c> Names<'c> {
                 let message =
                     format!("`{}` depends on `{}`, which does not exist", job.name.value, name.value);
                 let error = Diagnostic::error("missing-dependency", message, name.span);
-                self.report(
-                    diagnostics,
-                    match self.suggestion(name, name) {
-                        Some(near) => error.help(format!("did you mean `{near}`?")),
-                        None => error,
-                    },
-                );
+                let error = match self.suggestion(name, name, diagnostics) {
+                    Some(near) => error.help(format!("did you mean `{near}`?")),
+                    None => error,
+                };
+                self.report(diagnostics, error);
             }
         }
         found

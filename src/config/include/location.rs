@@ -3,7 +3,6 @@
 use super::{File, Home, Includer, items};
 use crate::config::{
     Diagnostic, Node, Span,
-    diagnostic::nearest,
     expand::expand,
     glob::Glob,
     inputs::Given,
@@ -93,7 +92,7 @@ impl Includer<'_, '_> {
 
     fn long(&mut self, file: &File, entry: &Mapping, span: Span) -> Vec<Location> {
         for (key, unknown) in entry.iter().filter(|(key, _)| !KEYWORDS.contains(key)) {
-            let help = nearest(key, KEYWORDS).map(|near| format!("did you mean `{near}`?"));
+            let help = self.diagnostics.nearest(key, KEYWORDS).map(|near| format!("did you mean `{near}`?"));
             self.refuse(&format!("`include` has no `{key}`"), unknown.key, help);
         }
         let mut kinds = KINDS.into_iter().filter_map(|kind| Some((kind, entry.get(kind)?)));

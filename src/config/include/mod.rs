@@ -12,7 +12,6 @@ use std::collections::HashSet;
 
 use super::{
     Diagnostic, Diagnostics, Sources, Span, Spanned,
-    diagnostic::nearest,
     inputs::{self, Given},
     merge::deep_merge,
     node::{Mapping, Node},
@@ -188,7 +187,9 @@ impl Includer<'_, '_> {
         let found = match self.surroundings.loader.local(path) {
             Ok(text) => return Some(text),
             Err(LoadError::NotFound) => {
-                let near = nearest(path, self.files().iter().map(String::as_str)).map(str::to_owned);
+                let loader = self.surroundings.loader;
+                let files = self.files.get_or_insert_with(|| loader.local_files());
+                let near = self.diagnostics.nearest(path, files.iter().map(String::as_str));
                 let help = match near {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "paths begin at the root of the repository".to_owned(),

@@ -3,7 +3,6 @@
 use super::{File, Home, Includer, items};
 use crate::config::{
     Diagnostic, Node, Span,
-    diagnostic::nearest,
     expand::expand_existing,
     expression::Expression,
     glob::{Glob, is_wildcard},
@@ -41,7 +40,7 @@ impl Includer<'_, '_> {
             return None;
         };
         for (key, unknown) in rule.iter().filter(|(key, _)| !KEYWORDS.contains(key)) {
-            let help = match nearest(key, KEYWORDS) {
+            let help = match self.diagnostics.nearest(key, KEYWORDS) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("use `{}`", KEYWORDS.join("`, `")),
             };

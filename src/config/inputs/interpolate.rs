@@ -7,7 +7,6 @@ use regex::Regex;
 use super::{Values, function};
 use crate::config::{
     Diagnostic, Diagnostics, Node, Span,
-    diagnostic::nearest,
     node::{Kind, Mapping},
     surroundings::Surroundings,
 };
@@ -149,7 +148,7 @@ impl Template<'_, '_> {
             // Without a value, that is reported where it is missing.
             return value.clone();
         }
-        let help = match nearest(name, self.values.keys().map(String::as_str)) {
+        let help = match self.diagnostics.nearest(name, self.values.keys().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "declare it under `spec:inputs` at the top of this file".to_owned(),
         };

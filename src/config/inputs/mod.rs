@@ -10,7 +10,6 @@ use indexmap::IndexMap;
 
 use super::{
     Diagnostic, Diagnostics, Node, Sources, Span,
-    diagnostic::nearest,
     node::{Kind, Mapping, Scalar, Value},
     surroundings::Surroundings,
     yaml::{Documents, scan},
@@ -101,7 +100,7 @@ type Values = IndexMap<String, Option<Node>>;
 /// Finds the value of every declared input.
 fn values(declared: &IndexMap<String, Input>, given: &Given, diagnostics: &mut Diagnostics) -> Values {
     for (name, value) in given.values.iter().filter(|(name, _)| !declared.contains_key(*name)) {
-        let help = match nearest(name, declared.keys().map(String::as_str)) {
+        let help = match diagnostics.nearest(name, declared.keys().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "declare it in the file's `spec:inputs`, or do not give it".to_owned(),
         };

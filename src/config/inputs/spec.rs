@@ -4,7 +4,6 @@ use indexmap::IndexMap;
 
 use crate::config::{
     Diagnostic, Diagnostics, Node, Span,
-    diagnostic::nearest,
     expression::Pattern,
     node::{Entry, Mapping, Value},
 };
@@ -116,7 +115,7 @@ fn input(name: &str, entry: &Entry, diagnostics: &mut Diagnostics) -> Input {
         diagnostics.push(Diagnostic::error("invalid-spec", message, entry.value.span));
     }
     for (key, unknown) in declaration.iter().filter(|(key, _)| !KEYWORDS.contains(key)) {
-        let help = match nearest(key, KEYWORDS) {
+        let help = match diagnostics.nearest(key, KEYWORDS) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("use `{}`", KEYWORDS.join("`, `")),
         };

@@ -1,16 +1,10 @@
 //! What reading collects besides the values: mistakes, and keywords that are not acted on.
 
 use crate::config::{
-    diagnostic::{Diagnostic, Diagnostics, nearest},
+    diagnostic::{Diagnostic, Diagnostics},
     keyword::support::{self, Stance},
     source::{Span, Spanned},
 };
-
-/// How many names of jobs and stages are compared with mistyped ones.
-const MOST_COMPARISONS: usize = 100_000;
-
-/// The longest name that is compared.
-const LONGEST_COMPARED: usize = 255;
 
 /// What reading collects besides the values.
 pub(super) struct Context<'d> {
@@ -20,32 +14,20 @@ pub(super) struct Context<'d> {
     pub(super) incomplete: bool,
     /// Whether `stages` could not be read, so that no stage can be called unknown.
     pub(super) stages_unknown: bool,
-    comparisons: usize,
 }
 
 impl<'d> Context<'d> {
     pub(super) fn new(diagnostics: &'d mut Diagnostics, incomplete: bool) -> Self {
-        Self {
-            diagnostics,
-            not_simulated: indexmap::IndexMap::new(),
-            incomplete,
-            stages_unknown: false,
-            comparisons: MOST_COMPARISONS,
-        }
+        Self { diagnostics, not_simulated: indexmap::IndexMap::new(), incomplete, stages_unknown: false }
     }
 
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
     }
 
-    /// The candidate nearest to a mistyped word, while the budget lasts: words, candidates and
-    /// mistakes may be as many and as long as the file.
+    /// The candidate nearest to a mistyped word.
     pub(super) fn nearest<'c>(&mut self, word: &str, candidates: &[&'c str]) -> Option<&'c str> {
-        if word.len() > LONGEST_COMPARED {
-            return None;
-        }
-        self.comparisons = self.comparisons.checked_sub(candidates.len())?;
-        nearest(word, candidates.iter().copied())
+        self.diagnostics.nearest(word, candidates.iter().copied())
     }
 
     /// Names a keyword that was written where the table of support says that it is not acted on.

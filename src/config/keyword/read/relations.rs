@@ -59,8 +59,9 @@ fn warn_of_elsewhere(elsewhere: Elsewhere, cx: &mut Context<'_>) {
 
 fn check_stages(config: &mut Config, cx: &mut Context<'_>) {
     let mut stages = config.stages.clone();
+    let mut known: HashSet<String> = stages.iter().map(|stage| stage.value.clone()).collect();
     for job in &config.jobs {
-        if cx.stages_unknown || stages.iter().any(|stage| stage.value == job.stage.value) {
+        if cx.stages_unknown || known.contains(&job.stage.value) {
             continue;
         }
         let available: Vec<_> = stages.iter().map(|stage| stage.as_str()).collect();
@@ -79,6 +80,7 @@ fn check_stages(config: &mut Config, cx: &mut Context<'_>) {
         }
         let help = "an include that could not be read may define it; it is taken for the last one";
         cx.report(Diagnostic::warning("unknown-stage", message, job.stage.span).help(help));
+        known.insert(job.stage.value.clone());
         stages.insert(stages.len().saturating_sub(1), job.stage.clone());
     }
     config.stages = stages;
@@ -98,10 +100,12 @@ type Elsewhere = IndexMap<(&'static str, String), (Span, Vec<String>)>;
 
 impl<'c> Known<'c> {
     fn new(config: &'c Config) -> Self {
-        let index = |job: &Job| config.stages.iter().position(|stage| stage.value == job.stage.value);
+        // The first of a name counts.
+        let stages = config.stages.iter().enumerate().rev();
+        let indices: HashMap<&str, usize> = stages.map(|(at, stage)| (stage.as_str(), at)).collect();
         let mut stages = HashMap::new();
         for job in &config.jobs {
-            let stage = index(job);
+            let stage = indices.get(job.stage.as_str()).copied();
             stages.extend(instances(job).into_iter().map(|name| (name, stage)));
             stages.insert(job.name.value.clone(), stage);
         }
