@@ -1,5 +1,11 @@
 //! The `podline` command.
 
-fn main() -> std::process::ExitCode {
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    if let Some(code) = podline::engine::embedded::sandbox::main(std::env::args_os().skip(1)) {
+        return code;
+    }
     podline::cli::main().into()
 }

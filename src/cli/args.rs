@@ -194,6 +194,10 @@ pub struct RunArguments {
     /// Where pods run; `auto` unless set.
     #[arg(help_heading = CLUSTER, long, value_name = "ENGINE")]
     pub engine: Option<EngineKind>,
+    /// What a job runs on whose image cannot be had, without Docker: `host`, a view of this machine's own file
+    /// system whose writes are thrown away.
+    #[arg(help_heading = RUNNER, long, value_name = "WHAT")]
+    pub image_fallback: Option<ImageFallback>,
     /// The cluster to run in, made by `podline cluster up NAME`.
     #[arg(help_heading = CLUSTER, long, value_name = "NAME", conflicts_with_all = ["keep", "context"])]
     pub cluster: Option<String>,
@@ -230,6 +234,18 @@ pub enum EngineKind {
     Kind,
     /// An existing cluster, named with `--context`.
     Kube,
+    /// Namespaces and cgroups of this machine, without Docker. Linux only.
+    Embedded,
+}
+
+/// `--image-fallback`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageFallback {
+    /// Nothing: the job fails.
+    None,
+    /// The host's own file system.
+    Host,
 }
 
 /// `--source`.

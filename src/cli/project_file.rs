@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use serde::Deserialize;
 
-use super::args::EngineKind;
+use super::args::{EngineKind, ImageFallback};
 
 /// Name of the file, beside `.gitlab-ci.yml`.
 pub const NAME: &str = "podline.toml";
@@ -30,6 +30,11 @@ pub struct ProjectFile {
 pub struct Run {
     /// `--engine`.
     pub engine: Option<EngineKind>,
+    /// `--image-fallback`.
+    pub image_fallback: Option<ImageFallback>,
+    /// Folders in the home directory, `~/...`, that jobs see with `image-fallback = "host"`: caches of
+    /// toolchains.
+    pub host_caches: Vec<PathBuf>,
     /// `--default-image`.
     pub default_image: Option<String>,
     /// `--runner-config`, relative to the project.

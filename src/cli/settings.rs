@@ -16,6 +16,9 @@ use crate::{
 /// Where podline keeps what belongs to its clusters; `$XDG_STATE_HOME/podline` unless set.
 pub const STATE: &str = "PODLINE_STATE";
 
+/// Where podline keeps what it can get again: images; `$XDG_CACHE_HOME/podline` unless set.
+pub const CACHE: &str = "PODLINE_CACHE";
+
 /// What the environment says.
 #[derive(Debug, Clone)]
 pub struct Environment {
@@ -25,6 +28,12 @@ pub struct Environment {
     pub kubeconfig: Vec<PathBuf>,
     /// Where podline keeps what belongs to the machine rather than to a project.
     pub state: PathBuf,
+    /// Where podline keeps images.
+    pub cache: PathBuf,
+    /// The user's home directory.
+    pub home: Option<PathBuf>,
+    /// Where programs are looked for.
+    pub path: Option<String>,
 }
 
 impl Environment {
@@ -39,14 +48,25 @@ impl Environment {
                 config_folder,
             },
             kubeconfig: kubeconfig(home.as_deref()),
-            state: path(STATE).unwrap_or_else(|| state(home.as_deref())),
+            state: path(STATE)
+                .unwrap_or_else(|| own_folder("XDG_STATE_HOME", ".local/state", home.as_deref())),
+            cache: path(CACHE).unwrap_or_else(|| own_folder("XDG_CACHE_HOME", ".cache", home.as_deref())),
+            path: text("PATH"),
+            home,
         }
     }
 
     /// An environment that says nothing.
     #[cfg(test)]
     pub fn empty() -> Self {
-        Self { docker: docker::Settings::default(), kubeconfig: Vec::new(), state: PathBuf::new() }
+        Self {
+            docker: docker::Settings::default(),
+            kubeconfig: Vec::new(),
+            state: PathBuf::new(),
+            cache: PathBuf::new(),
+            home: None,
+            path: None,
+        }
     }
 }
 
@@ -82,10 +102,11 @@ fn kubeconfig(home: Option<&Path>) -> Vec<PathBuf> {
     if listed.is_empty() { home.map(|home| home.join(".kube/config")).into_iter().collect() } else { listed }
 }
 
-fn state(home: Option<&Path>) -> PathBuf {
-    match (path("XDG_STATE_HOME"), home) {
-        (Some(state), _) => state.join("podline"),
-        (None, Some(home)) => home.join(".local/state/podline"),
+/// podline's folder where the XDG base directories have one.
+fn own_folder(variable: &str, below_home: &str, home: Option<&Path>) -> PathBuf {
+    match (path(variable), home) {
+        (Some(base), _) => base.join("podline"),
+        (None, Some(home)) => home.join(below_home).join("podline"),
         (None, None) => env::temp_dir().join("podline"),
     }
 }

@@ -4,6 +4,8 @@
 //! that podline needs, and every engine implements it from the same [`Pod`] object.
 
 pub mod docker;
+#[cfg(target_os = "linux")]
+pub mod embedded;
 pub mod existing;
 pub mod kind;
 pub mod kube;

@@ -6,7 +6,7 @@
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 /// An amount, counted in thousandths and rounded up, as Kubernetes rounds what it cannot store.
-fn millis(quantity: &str) -> Option<u128> {
+pub(super) fn millis(quantity: &str) -> Option<u128> {
     let split = quantity.find(|c: char| !matches!(c, '0'..='9' | '.' | '+')).unwrap_or(quantity.len());
     let (number, suffix) = quantity.split_at(split);
     let number = number.strip_prefix('+').unwrap_or(number);

@@ -1,5 +1,7 @@
 //! The engine of a run: which one it is, and what it is told to make.
 
+#[cfg(target_os = "linux")]
+mod embedded;
 pub(super) mod kind;
 pub(super) mod kube;
 
@@ -29,6 +31,8 @@ pub(super) enum Asked {
     Kind,
     /// An existing cluster.
     Kube(Existing),
+    /// This machine itself.
+    Embedded,
 }
 
 impl Asked {
@@ -55,6 +59,7 @@ impl Asked {
         match typed.or(file.engine).unwrap_or(EngineKind::Auto) {
             EngineKind::Auto => Ok(Self::Auto),
             EngineKind::Kind => Ok(Self::Kind),
+            EngineKind::Embedded => Ok(Self::Embedded),
             EngineKind::Kube if typed.is_none() => Err(only_in_the_file(file)),
             EngineKind::Kube => kube::existing(existing, Some(file), environment).map(Self::Kube),
         }
@@ -63,7 +68,7 @@ impl Asked {
     /// The runner's settings as they are with this engine.
     pub(super) fn settings(&self, settings: Settings, run: &str) -> Settings {
         match self {
-            Self::Auto | Self::Kind => settings,
+            Self::Auto | Self::Kind | Self::Embedded => settings,
             Self::Kube(existing) => kube::settings(settings, existing, run),
         }
     }
@@ -136,9 +141,34 @@ pub(super) struct Chosen {
 /// When the engine cannot be used on this machine.
 pub(super) async fn choose(asked: &Asked, request: Request<'_>) -> Result<Chosen, Failed> {
     match asked {
-        Asked::Auto | Asked::Kind => kind::chosen(request).await,
+        Asked::Auto => auto(request).await,
+        Asked::Kind => kind::chosen(request).await,
         Asked::Kube(existing) => Ok(kube::chosen(existing.clone(), &request)),
+        Asked::Embedded => embedded(request),
     }
+}
+
+/// kind where Docker and kind answer; else, on Linux, this machine itself.
+async fn auto(request: Request<'_>) -> Result<Chosen, Failed> {
+    // a cluster that is named, or is to be kept, can only be kind's
+    let wants_cluster = request.arguments.cluster.is_some()
+        || request.arguments.keep
+        || request.project.file.run.cluster.is_some();
+    if !cfg!(target_os = "linux") || wants_cluster || kind::is_here(request.environment).await {
+        return kind::chosen(request).await;
+    }
+    embedded(request)
+}
+
+#[cfg(target_os = "linux")]
+fn embedded(request: Request<'_>) -> Result<Chosen, Failed> {
+    embedded::chosen(request)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn embedded(_: Request<'_>) -> Result<Chosen, Failed> {
+    let problem = Problem::new("the embedded engine runs on Linux only: it uses the kernel's namespaces");
+    Err(Failed::usage(problem.help("start Docker, and let podline make a kind cluster: `--engine kind`")))
 }
 
 #[cfg(test)]
@@ -161,6 +191,7 @@ mod tests {
         match Asked::of(&arguments, &file, &environment) {
             Ok(Asked::Auto) => "auto".to_owned(),
             Ok(Asked::Kind) => "kind".to_owned(),
+            Ok(Asked::Embedded) => "embedded".to_owned(),
             Ok(Asked::Kube(Existing { context, space: Space::Own, .. })) => context,
             Ok(Asked::Kube(Existing { context, space: Space::Named(name), .. })) => {
                 format!("{context}/{name}")
@@ -179,6 +210,7 @@ mod tests {
             ("", "", "auto"),
             ("", "engine = 'kind'", "kind"),
             ("--engine auto", "engine = 'kind'", "auto"),
+            ("", "engine = 'embedded'", "embedded"),
             ("--engine kube", "", none),
             ("--engine kube --namespace ci", "", none),
             ("--engine kube --context a", "", "a"),

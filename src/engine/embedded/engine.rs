@@ -1,0 +1,135 @@
+//! The engine of a run: makes a place for pods on this machine, and takes it away.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+
+use super::{
+    cgroup,
+    image::{self, Store, Supply},
+    node, owner,
+    pod::plan::Surroundings,
+    pods::EmbeddedPods,
+    remains,
+    sandbox::plan::Network,
+};
+use crate::engine::{Error, Namespace, Place, Progress, Provisioner, Step, docker};
+
+/// What a run on this machine needs.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// podline's own program, which it starts again for every pod.
+    pub program: PathBuf,
+    /// Where runs keep their pods while they run.
+    pub state: PathBuf,
+    /// Where images are kept.
+    pub cache: PathBuf,
+    /// Id of the run.
+    pub run: String,
+    /// The images of its jobs, to be taken from the local Docker where there is one.
+    pub images: Vec<String>,
+    /// Where the local Docker is.
+    pub docker: docker::Settings,
+    /// The container of a pod that only carries files. It has no process here.
+    pub carrier: Option<String>,
+    /// Where images may come from.
+    pub supply: image::Options,
+}
+
+/// Pods in namespaces and cgroups of this machine.
+pub struct Embedded {
+    options: Options,
+    up: Mutex<Option<Up>>,
+}
+
+/// What is there once the place is.
+struct Up {
+    pods: EmbeddedPods,
+    /// Locked for as long as the run lives: how the next one knows.
+    _lock: File,
+}
+
+impl Embedded {
+    /// An engine that has done nothing yet.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self { options, up: Mutex::default() }
+    }
+
+    fn folder(&self) -> PathBuf {
+        remains::runs(&self.options.state).join(&self.options.run)
+    }
+
+    async fn take_images(&self, store: &Arc<Store>, progress: &Progress<'_>) {
+        // a machine without Docker is what this engine is for
+        let Ok(connection) = docker::connect(&self.options.docker).await else { return };
+        let taken = image::from_docker(&connection.docker, store, &self.options.images, progress).await;
+        if let Err(error) = taken {
+            progress(Step::Warning(error.to_string()));
+        }
+    }
+}
+
+#[async_trait]
+impl Provisioner for Embedded {
+    async fn up(&self, _: &Namespace, progress: &Progress<'_>) -> Result<Place, Error> {
+        let folder = self.folder();
+        let unusable = |doing: &str, path: &Path, cause: std::io::Error| Error::Unusable {
+            message: format!("{doing} `{}`: {cause}", path.display()),
+            help: "say where podline may write with `PODLINE_STATE` and `PODLINE_CACHE`".to_owned(),
+        };
+        fs::create_dir_all(&folder).map_err(|error| unusable("cannot make", &folder, error))?;
+        let lock = remains::lock(&folder).map_err(|error| unusable("cannot lock", &folder, error))?;
+        let cache = &self.options.cache;
+        let store =
+            Store::open(cache).map_err(|error| unusable("cannot open the images in", cache, error))?;
+        let store = Arc::new(store);
+        self.take_images(&store, progress).await;
+        let rights = owner::rights();
+        let group = cgroup::of_run(&rights, &self.options.run);
+        if let Some(path) = &group.path {
+            fs::write(folder.join(remains::CGROUP), path)
+                .map_err(|error| unusable("cannot write to", &folder, error))?;
+        }
+        if let Some(warning) = cgroup::warning(&group) {
+            progress(Step::Warning(warning));
+        }
+        let surroundings = Surroundings {
+            folder,
+            layers: store.layers(),
+            network: Network::Own,
+            rights,
+            cgroup: group.path,
+            carrier: self.options.carrier.clone(),
+        };
+        let supply = Supply::new(store, self.options.supply.clone());
+        let resolv = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+        let pods = EmbeddedPods::new(self.options.program.clone(), surroundings, resolv, supply);
+        let up = Up { pods: pods.clone(), _lock: lock };
+        *self.up.lock().unwrap_or_else(PoisonError::into_inner) = Some(up);
+        Ok(Place { pods: Arc::new(pods), free: node::free() })
+    }
+
+    async fn down(&self) -> Result<(), Error> {
+        let up = self.up.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(up) = up {
+            up.pods.end().await;
+        }
+        let folder = self.folder();
+        let removed = tokio::task::spawn_blocking(move || remains::remove(&folder)).await;
+        removed.map_err(std::io::Error::other).and_then(|removed| removed).map_err(|error| Error::Failed {
+            doing: "removing the run's folder".to_owned(),
+            cause: error.to_string(),
+        })
+    }
+
+    async fn prune(&self) -> Result<Vec<String>, Error> {
+        let state = self.options.state.clone();
+        let pruned = tokio::task::spawn_blocking(move || remains::prune(&state)).await;
+        Ok(pruned.unwrap_or_default())
+    }
+}

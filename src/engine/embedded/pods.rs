@@ -1,0 +1,368 @@
+//! The pods of a run on this machine.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    io::{self, BufWriter, Cursor},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures::stream::{self, BoxStream, StreamExt as _};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Container, Pod};
+use tokio::sync::{mpsc, watch};
+use tokio_util::io::{StreamReader, SyncIoBridge};
+
+use super::{
+    image::{Missing, Supply},
+    pod::{
+        files::Volumes,
+        log::{LOGS, Log, MESSAGES},
+        plan::{self, Base, Surroundings, VOLUMES},
+        process::Sandbox,
+        status::Known,
+    },
+    sandbox::plan::{News, Order},
+};
+use crate::engine::{Archive, Error, File, Pods};
+
+/// Bytes of an archive that are sent at once, and how many such pieces may wait.
+const PIECE: usize = 64 << 10;
+const QUEUE: usize = 8;
+
+/// The state of a pod: none once it is gone.
+type State = Option<Pod>;
+
+/// Pods in sandboxes of this machine.
+#[derive(Clone)]
+pub(super) struct EmbeddedPods {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// podline's own program.
+    program: PathBuf,
+    /// The folder of the run: each pod has one in it.
+    folder: PathBuf,
+    /// Of every pod, but for its folder.
+    surroundings: Surroundings,
+    /// What stands in `/etc/resolv.conf` of pods.
+    resolv: String,
+    supply: Supply,
+    running: Mutex<HashMap<String, Arc<Running>>>,
+}
+
+/// A pod that was created.
+struct Running {
+    pod: Pod,
+    folder: PathBuf,
+    state: watch::Sender<State>,
+    logs: BTreeMap<String, Arc<Log>>,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+impl EmbeddedPods {
+    pub(super) fn new(program: PathBuf, surroundings: Surroundings, resolv: String, supply: Supply) -> Self {
+        let shared = Shared {
+            program,
+            folder: surroundings.folder.clone(),
+            surroundings,
+            resolv,
+            supply,
+            running: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Ends all pods at once, and waits until they are gone.
+    pub(super) async fn end(&self) {
+        let all: Vec<_> = lock(&self.shared.running).values().cloned().collect();
+        for pod in &all {
+            // one that has ended takes no orders
+            let _ = pod.orders.send(Order::Stop { grace: 0 });
+        }
+        for pod in all {
+            let _ = pod.state.subscribe().wait_for(Option::is_none).await;
+        }
+    }
+
+    fn find(&self, pod: &str) -> Result<Arc<Running>, Error> {
+        lock(&self.shared.running).get(pod).cloned().ok_or_else(|| Error::Failed {
+            doing: format!("looking for the pod `{pod}`"),
+            cause: "it is gone".to_owned(),
+        })
+    }
+
+    fn volumes(&self, pod: &str, container: &str) -> Result<Volumes, Error> {
+        let running = self.find(pod)?;
+        Ok(Volumes::of(&running.pod, container, &running.folder))
+    }
+}
+
+#[async_trait]
+impl Pods for EmbeddedPods {
+    async fn create(&self, pod: &Pod) -> Result<(), Error> {
+        let name = pod.metadata.name.clone().unwrap_or_default();
+        if lock(&self.shared.running).contains_key(&name) {
+            return Ok(());
+        }
+        let surroundings =
+            Surroundings { folder: self.shared.folder.join(&name), ..self.shared.surroundings.clone() };
+        // what is wrong with the pod is said before anything is pulled for it
+        plan::plan(pod, &surroundings, &plan::any_images(pod)).map_err(Error::Rejected)?;
+        let running = prepare(pod, &surroundings, &self.shared.resolv)
+            .map_err(|error| failed(format!("making the folder of the pod `{name}`"), &error))?;
+        let (running, orders) = running;
+        lock(&self.shared.running).insert(name, Arc::clone(&running));
+        tokio::spawn(live(Arc::clone(&self.shared), running, surroundings, orders));
+        Ok(())
+    }
+
+    fn watch(&self, pod: &str) -> BoxStream<'static, Result<Pod, Error>> {
+        let Ok(running) = self.find(pod) else { return stream::empty().boxed() };
+        let mut states = running.state.subscribe();
+        states.mark_changed();
+        stream::unfold(states, |mut states| async move {
+            states.changed().await.ok()?;
+            let state = states.borrow_and_update().clone();
+            state.map(|pod| (Ok(pod), states))
+        })
+        .boxed()
+    }
+
+    fn log(&self, pod: &str, container: &str) -> BoxStream<'static, Result<Vec<u8>, Error>> {
+        let log = self.find(pod).ok().and_then(|running| running.logs.get(container).cloned());
+        log.map_or_else(|| stream::empty().boxed(), |log| log.follow())
+    }
+
+    async fn copy_in(&self, pod: &str, container: &str, archive: Archive) -> Result<(), Error> {
+        let volumes = self.volumes(pod, container)?;
+        let archive = SyncIoBridge::new(archive);
+        blocking("copying files into the pod", move || volumes.unpack(archive)).await
+    }
+
+    async fn list(&self, pod: &str, container: &str, folder: &str) -> Result<Vec<File>, Error> {
+        let (volumes, folder) = (self.volumes(pod, container)?, folder.to_owned());
+        blocking("listing files of the pod", move || volumes.list(&folder)).await
+    }
+
+    async fn copy_out(
+        &self,
+        pod: &str,
+        container: &str,
+        folder: &str,
+        paths: &[String],
+    ) -> Result<Archive, Error> {
+        let volumes = self.volumes(pod, container)?;
+        let (folder, paths) = (folder.to_owned(), paths.to_vec());
+        let (pieces, mut received) = mpsc::channel(QUEUE);
+        let packing = move || {
+            let out = BufWriter::with_capacity(PIECE, Pieces(pieces.clone()));
+            if let Err(error) = volumes.pack(&folder, &paths, out) {
+                // who no longer listens needs no error
+                let _ = pieces.blocking_send(Err(error));
+            }
+        };
+        // it says itself how it ends
+        drop(tokio::task::spawn_blocking(packing));
+        Ok(Box::new(StreamReader::new(stream::poll_fn(move |context| received.poll_recv(context)))))
+    }
+
+    async fn delete(&self, pod: &str, grace: Duration) -> Result<(), Error> {
+        if let Ok(running) = self.find(pod) {
+            let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+            let _ = running.orders.send(Order::Stop { grace });
+        }
+        Ok(())
+    }
+}
+
+/// Makes the folder of a pod with all that its sandbox finds there.
+fn prepare(
+    pod: &Pod,
+    surroundings: &Surroundings,
+    resolv: &str,
+) -> io::Result<(Arc<Running>, mpsc::UnboundedReceiver<Order>)> {
+    let folder = &surroundings.folder;
+    for part in [LOGS, MESSAGES, VOLUMES, "files", "shm"] {
+        fs::create_dir_all(folder.join(part))?;
+    }
+    let spec = pod.spec.clone().unwrap_or_default();
+    let hostname = spec.hostname.clone().or_else(|| pod.metadata.name.clone()).unwrap_or_default();
+    for (path, text) in plan::files(&spec, &hostname, resolv) {
+        fs::write(folder.join(path), text)?;
+    }
+    for volume in spec.volumes.iter().flatten().filter(|volume| volume.empty_dir.is_some()) {
+        open_to_all(&folder.join(VOLUMES).join(&volume.name))?;
+    }
+    open_to_all(&folder.join("shm"))?;
+    let mut logs = BTreeMap::new();
+    for container in containers(pod).filter(|it| surroundings.carrier.as_ref() != Some(&it.name)) {
+        fs::write(folder.join(MESSAGES).join(&container.name), "")?;
+        logs.insert(container.name.clone(), Log::start(folder, &container.name)?);
+    }
+    let (orders, received) = mpsc::unbounded_channel();
+    let state = Known::new(surroundings.carrier.clone()).pod(pod);
+    let running = Running {
+        pod: pod.clone(),
+        folder: folder.clone(),
+        state: watch::Sender::new(Some(state)),
+        logs,
+        orders,
+    };
+    Ok((Arc::new(running), received))
+}
+
+/// Makes a folder that every user may write to, as Kubernetes makes an `emptyDir`.
+fn open_to_all(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fs::create_dir_all(folder)?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o777))
+}
+
+/// The life of a pod: its images, its sandbox, its removal.
+async fn live(
+    shared: Arc<Shared>,
+    running: Arc<Running>,
+    surroundings: Surroundings,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+) {
+    let mut known = Known::new(surroundings.carrier.clone());
+    let publish = |known: &Known| {
+        running.state.send_replace(Some(known.pod(&running.pod)));
+    };
+    tokio::select! {
+        images = shared.images(&running.pod, &surroundings) => match images {
+            Ok(images) => {
+                sandboxed(&shared, &running, &surroundings, &images, &mut known, &mut orders).await;
+            }
+            Err((container, missing)) => {
+                known.waits(&container, missing.reason, Some(missing.message));
+                publish(&known);
+                // a pod whose image is missing waits until somebody deletes it
+                orders.recv().await;
+            }
+        },
+        _ = orders.recv() => {}
+    }
+    for log in running.logs.values() {
+        log.release();
+    }
+    let folder = running.folder.clone();
+    // what stays is found by the next run
+    drop(tokio::task::spawn_blocking(move || fs::remove_dir_all(folder)).await);
+    lock(&shared.running).remove(running.pod.metadata.name.as_deref().unwrap_or_default());
+    running.state.send_replace(None);
+}
+
+/// Runs a pod in its sandbox until it is deleted.
+async fn sandboxed(
+    shared: &Shared,
+    running: &Running,
+    surroundings: &Surroundings,
+    images: &BTreeMap<String, Base>,
+    known: &mut Known,
+    orders: &mut mpsc::UnboundedReceiver<Order>,
+) {
+    let mut learn = |news: &News| {
+        known.learn(news, Timestamp::now());
+        running.state.send_replace(Some(known.pod(&running.pod)));
+    };
+    let started = plan::plan(&running.pod, surroundings, images)
+        .and_then(|plan| Sandbox::start(&shared.program, &plan).map_err(|error| error.to_string()));
+    let mut sandbox = match started {
+        Ok(sandbox) => sandbox,
+        Err(cause) => {
+            learn(&News::Failed(cause));
+            orders.recv().await;
+            return;
+        }
+    };
+    let mut is_stopped = false;
+    loop {
+        tokio::select! {
+            news = sandbox.next() => match news {
+                Some(news) => {
+                    if let News::Started { container } | News::Refused { container, .. } = &news
+                        && let Some(log) = running.logs.get(container)
+                    {
+                        log.release();
+                    }
+                    learn(&news);
+                }
+                None => break,
+            },
+            order = orders.recv() => {
+                is_stopped = true;
+                if let Some(order) = order {
+                    sandbox.tell(order).await;
+                }
+            }
+        }
+    }
+    sandbox.gone().await;
+    if !is_stopped {
+        let said = fs::read_to_string(running.folder.join("stderr")).unwrap_or_default();
+        let said = said.lines().last().unwrap_or("something killed it");
+        learn(&News::Failed(format!("the pod's sandbox ended: {said}")));
+        orders.recv().await;
+    }
+}
+
+impl Shared {
+    /// The images of a pod's containers, or the container whose image is missing.
+    async fn images(
+        &self,
+        pod: &Pod,
+        surroundings: &Surroundings,
+    ) -> Result<BTreeMap<String, Base>, (String, Missing)> {
+        let mut images = BTreeMap::new();
+        for container in containers(pod).filter(|it| surroundings.carrier.as_ref() != Some(&it.name)) {
+            let name = container.image.clone().unwrap_or_default();
+            let policy = container.image_pull_policy.as_deref().unwrap_or("IfNotPresent");
+            let base = self.supply.get(&name, policy).await;
+            images.insert(name, base.map_err(|missing| (container.name.clone(), missing))?);
+        }
+        Ok(images)
+    }
+}
+
+fn containers(pod: &Pod) -> impl Iterator<Item = &Container> {
+    let spec = pod.spec.as_ref();
+    let init = spec.and_then(|spec| spec.init_containers.as_ref()).into_iter().flatten();
+    init.chain(spec.into_iter().flat_map(|spec| &spec.containers))
+}
+
+/// Sends an archive in pieces.
+struct Pieces(mpsc::Sender<io::Result<Cursor<Vec<u8>>>>);
+
+impl io::Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let sent = self.0.blocking_send(Ok(Cursor::new(bytes.to_vec())));
+        sent.map(|()| bytes.len()).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    doing: &str,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await.map_err(io::Error::other);
+    done.and_then(|done| done).map_err(|error| failed(doing.to_owned(), &error))
+}
+
+fn failed(doing: String, cause: &io::Error) -> Error {
+    Error::Failed { doing, cause: cause.to_string() }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
