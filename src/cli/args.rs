@@ -166,12 +166,15 @@ pub enum EventKind {
 /// What decides how jobs become pods.
 #[derive(Debug, Clone, Args)]
 pub struct RunnerArguments {
-    /// Manifests of a GitLab Runner deployment to take the settings from: a folder or a file.
+    /// Settings of a GitLab Runner: its deployment's manifests or its config.toml, a folder or a file.
     #[arg(help_heading = RUNNER, long, value_name = "PATH")]
     pub runner_config: Option<PathBuf>,
     /// The image of jobs that name none.
     #[arg(help_heading = RUNNER, long, value_name = "IMAGE")]
     pub default_image: Option<String>,
+    /// Tags of the runner: jobs that ask for others are left out.
+    #[arg(help_heading = RUNNER, long, value_name = "TAG,...", value_delimiter = ',')]
+    pub runner_tags: Option<Vec<String>>,
     /// How many pods may run at once, at most.
     #[arg(help_heading = RUNNER, short = 'j', long, value_name = "N")]
     pub jobs: Option<std::num::NonZeroUsize>,

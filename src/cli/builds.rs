@@ -17,7 +17,7 @@ use crate::{
         attempt::FailedPulls,
         build::{Identity, Inputs},
         files::{cache, sources::Variant},
-        pod::{PodParts, names, pod},
+        pod::{Overwrites, PodParts, names, pod},
         script,
     },
 };
@@ -107,10 +107,11 @@ impl Builds {
     /// The pod of a build, with the next pull policy for containers whose image was not pulled.
     ///
     /// # Errors
-    /// When the job asks for what the runner does not allow.
+    /// When the job has an alias that is no host name.
     pub fn pod(
         &self,
         build: &Build,
+        overwrites: &Overwrites,
         attempt: u32,
         slot: &Slot,
         failed_pulls: &FailedPulls,
@@ -125,7 +126,15 @@ impl Builds {
             helper_command: script::helper_command(),
             failed_pulls: failed_pulls.clone(),
         };
-        pod(build, &self.settings, &parts)
+        pod(build, &self.settings, overwrites, &parts)
+    }
+
+    /// What the variables of a build change of the runner's settings.
+    ///
+    /// # Errors
+    /// When the job asks for what the runner does not allow.
+    pub fn overwrites(&self, build: &Build) -> Result<Overwrites, Failure> {
+        Overwrites::of(build, &self.settings)
     }
 
     /// The first pod of each job. A job that cannot become one says so when its turn comes.
@@ -134,7 +143,8 @@ impl Builds {
         let jobs = self.pipeline.jobs().filter(|(_, job)| job.trigger.is_none());
         let pod = |id| {
             let build = self.build(id, 1, &slot, Vec::new()).ok()?;
-            self.pod(&build, 1, &slot, &FailedPulls::new()).ok()
+            let overwrites = self.overwrites(&build).ok()?;
+            self.pod(&build, &overwrites, 1, &slot, &FailedPulls::new()).ok()
         };
         jobs.filter_map(|(id, _)| pod(id)).collect()
     }

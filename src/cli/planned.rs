@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::{self, Config, Diagnostics, Sources, Surroundings},
-    pipeline::{self, Context, Pipeline, Repository},
+    pipeline::{self, Context, Job, Pipeline, Repository},
     report::{Printer, Problem, diagnostics},
     runner::{
         Settings,
@@ -100,8 +100,8 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Reads the runner's manifests where the user names some, or takes the defaults. Mistakes in them are
-    /// added to those of the configuration.
+    /// Reads the runner's settings where the user names some, or takes the defaults. Mistakes in them are
+    /// added to those of the configuration, and jobs that the runner does not take leave the pipeline.
     ///
     /// # Errors
     /// When the manifests cannot be read.
@@ -116,8 +116,16 @@ impl Runner {
         let mut settings = config.as_ref().map_or_else(Settings::default, |config| config.settings.clone());
         let image = arguments.default_image.clone().or_else(|| project.file.run.default_image.clone());
         settings.image = image.or(settings.image);
+        let tags = arguments.runner_tags.clone().or_else(|| project.file.run.runner_tags.clone());
+        settings.tags = tags.or(settings.tags);
+        planned.pipeline = planned.pipeline.take().map(|it| it.without(|job| unmatched(job, &settings)));
         Ok(Self { settings, config })
     }
+}
+
+/// Why no runner takes a job; a trigger job needs none.
+fn unmatched(job: &Job, settings: &Settings) -> Option<String> {
+    if job.trigger.is_some() { None } else { settings.refuses(&job.tags) }
 }
 
 fn load(path: &Path, planned: &mut Planned) -> Result<RunnerConfig, Failed> {

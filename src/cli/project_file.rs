@@ -39,6 +39,8 @@ pub struct Run {
     pub default_image: Option<String>,
     /// `--runner-config`, relative to the project.
     pub runner_config: Option<PathBuf>,
+    /// `--runner-tags`.
+    pub runner_tags: Option<Vec<String>>,
     /// `--jobs`.
     pub jobs: Option<std::num::NonZeroUsize>,
     /// `--kind-config`, relative to the project.

@@ -1,8 +1,8 @@
 //! A part of a pipeline: some jobs and what they need.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Job, JobId, Pipeline};
+use super::{Job, JobId, LeftOut, Pipeline};
 
 impl Pipeline {
     /// The pipeline with only these jobs and those that they need: by `needs`, or, for a job without, those
@@ -16,6 +16,38 @@ impl Pipeline {
                 waiting.extend(needed(self.job(id)));
             }
         }
+        self.with(&chosen)
+    }
+
+    /// The pipeline without the jobs that there is a reason to leave out, and those that need one of them.
+    #[must_use]
+    pub fn without(&self, reason: impl Fn(&Job) -> Option<String>) -> Self {
+        let mut gone: BTreeMap<JobId, String> =
+            self.jobs().filter_map(|(id, job)| Some((id, reason(job)?))).collect();
+        loop {
+            let needs_one = |job: &Job| {
+                let needs = job.needs.iter().flatten();
+                let need = needs.map(|need| need.job).find(|id| gone.contains_key(id))?;
+                Some(format!("it needs `{}`, which is left out", self.job(need).name))
+            };
+            let more: Vec<_> = self
+                .jobs()
+                .filter(|(id, _)| !gone.contains_key(id))
+                .filter_map(|(id, job)| Some((id, needs_one(job)?)))
+                .collect();
+            if more.is_empty() {
+                break;
+            }
+            gone.extend(more);
+        }
+        let chosen = self.jobs().map(|(id, _)| id).filter(|id| !gone.contains_key(id)).collect();
+        let mut left = self.with(&chosen);
+        left.left_out.extend(gone.iter().map(|(id, reason)| LeftOut::new(&self.job(*id).name, reason)));
+        left
+    }
+
+    /// The pipeline with only these jobs, which need no others.
+    fn with(&self, chosen: &BTreeSet<JobId>) -> Self {
         let place = |id: JobId| chosen.iter().position(|chosen| *chosen == id).map(JobId);
         let moved = |id: &JobId| {
             let mut job = self.job(*id).clone();

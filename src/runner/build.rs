@@ -37,11 +37,11 @@ pub struct Build {
     pub services: Vec<BuildService>,
     /// All variables in the order they are exported, expanded.
     pub variables: Vec<BuildVariable>,
-    /// `before_script` and `script`.
+    /// `before_script` and `script`, within the runner's `pre_build_script` and `post_build_script`.
     pub script: Vec<String>,
     /// `after_script`.
     pub after_script: Vec<String>,
-    /// `hooks:pre_get_sources_script`.
+    /// The runner's own `pre_get_sources_script`, then `hooks:pre_get_sources_script`.
     pub pre_get_sources_script: Vec<String>,
     /// `CI_PROJECT_DIR`, for instance `/builds/group/project`.
     pub project_dir: String,
@@ -53,6 +53,8 @@ pub struct Build {
     pub artifacts_from: Vec<JobId>,
     /// The time limit of the job.
     pub timeout: Duration,
+    /// How many bytes of its output are kept (`output_limit` of the runner).
+    pub output_limit: usize,
 }
 
 /// An image with what the job says of it.

@@ -29,5 +29,6 @@ pub(crate) fn a_build(script: &[&str]) -> Build {
         caches: Vec::new(),
         artifacts_from: Vec::new(),
         timeout: Duration::from_secs(3600),
+        output_limit: 4096 * 1024,
     }
 }

@@ -94,7 +94,13 @@ pub(super) fn facts(builds: &Builds, id: JobId) -> Vec<Fact> {
     say("image", Some(shown(&build.image)));
     let services: Vec<String> = build.services.iter().map(|service| shown(&service.image)).collect();
     say("services", (!services.is_empty()).then(|| services.join(", ")));
-    say("limits", builds.pod(&build, 1, &slot, &FailedPulls::new()).ok().map(|pod| limits(&pod)));
+    let pod = builds
+        .overwrites(&build)
+        .and_then(|overwrites| builds.pod(&build, &overwrites, 1, &slot, &FailedPulls::new()));
+    match pod {
+        Ok(pod) => say("limits", Some(limits(&pod))),
+        Err(failure) => say("refused", Some(failure.message)),
+    }
     facts
 }
 

@@ -34,7 +34,8 @@ pub(super) fn pod(folder: &Path, arguments: &PodArguments, printer: &Printer) ->
     let builds = Builds::preview(&project, &planned, pipeline, &runner.settings);
     let slot = builds.first_slot();
     let build = builds.build(job, 1, &slot, Vec::new()).map_err(refused)?;
-    let pod = builds.pod(&build, 1, &slot, &FailedPulls::new()).map_err(refused)?;
+    let overwrites = builds.overwrites(&build).map_err(refused)?;
+    let pod = builds.pod(&build, &overwrites, 1, &slot, &FailedPulls::new()).map_err(refused)?;
     let text = serde_yaml::to_string(&pod).expect("a pod is YAML");
     printer.data(&text)?;
     Ok(ExitCode::Success)

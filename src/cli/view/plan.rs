@@ -12,9 +12,9 @@ use crate::{
     config::keyword::{job::AllowFailure, rules::When},
     pipeline::{Job, JobId, job::Need},
     report::plan::{Plan, PlanJob, PlanStage},
-    runner::{
-        Settings,
-        settings::concurrency::{requested, requested_of_a_real_cluster},
+    runner::settings::{
+        Resources,
+        concurrency::{requested, requested_of_a_real_cluster},
     },
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -47,7 +47,10 @@ pub fn plan(
             .collect(),
     };
     let services = most_services(pipeline);
-    let image = pods.shared.as_ref().map(|image| format!("every job runs in `{image}` with {}", pods.limits));
+    let image = pods.shared.as_ref().map(|shared| match shared {
+        (image, Some(limits)) => format!("every job runs in `{image}` with {limits}"),
+        (refused, None) => format!("no job can run: {refused}"),
+    });
     let mut facts: Vec<_> = image.into_iter().collect();
     facts.extend(runner_facts(runner, services));
     Plan {
@@ -64,45 +67,53 @@ pub fn plan(
     }
 }
 
+/// An image, or why no pod is made, and the limits.
+type Shown = (String, Option<String>);
+
 /// Images and limits of the jobs' pods.
 struct Pods {
-    /// The image of each job, for people; none where no pod is made.
-    images: Vec<Option<String>>,
-    /// The image, if all jobs have the same one: it is then said once.
-    shared: Option<String>,
-    limits: String,
+    /// Image and limits of each job, for people; none where no pod is made.
+    of_jobs: Vec<Option<Shown>>,
+    /// Those that all jobs have: they are then said once.
+    shared: Option<Shown>,
 }
 
 impl Pods {
     fn of(builds: &Builds) -> Self {
-        let images: Vec<_> = builds.pipeline.jobs().map(|(id, job)| image(builds, id, job)).collect();
-        let first = images.first().cloned().flatten();
-        let is_shared = images.len() > 1 && images.iter().all(|image| *image == first);
-        Self { shared: first.filter(|_| is_shared), images, limits: limits(&builds.settings) }
+        let of_jobs: Vec<_> = builds.pipeline.jobs().map(|(id, job)| pod(builds, id, job)).collect();
+        let first = of_jobs.first().cloned().flatten();
+        let is_shared = of_jobs.len() > 1 && of_jobs.iter().all(|of_job| *of_job == first);
+        Self { shared: first.filter(|_| is_shared), of_jobs }
     }
 
     fn image(&self, job: JobId) -> Option<String> {
-        self.images[job.0].clone().filter(|_| self.shared.is_none())
+        self.own(job).map(|(image, _)| image)
     }
 
     fn limits(&self, job: JobId) -> Option<String> {
-        self.image(job).map(|_| self.limits.clone())
+        self.own(job).and_then(|(_, limits)| limits)
+    }
+
+    fn own(&self, job: JobId) -> Option<Shown> {
+        self.of_jobs[job.0].clone().filter(|_| self.shared.is_none())
     }
 }
 
-/// The image of a job's pod, and the one that it stands for.
-fn image(builds: &Builds, id: JobId, job: &Job) -> Option<String> {
+/// The image of a job's pod, with the one that it stands for, and its limits.
+fn pod(builds: &Builds, id: JobId, job: &Job) -> Option<Shown> {
     if job.trigger.is_some() {
         return None;
     }
-    let slot = builds.first_slot();
-    Some(match builds.build(id, 1, &slot, Vec::new()) {
-        Ok(build) if build.image.name != build.image.requested => {
-            format!("{} for {}", build.image.name, build.image.requested)
-        }
-        Ok(build) => build.image.name,
-        Err(failure) => failure.message,
-    })
+    let build = match builds.build(id, 1, &builds.first_slot(), Vec::new()) {
+        Ok(build) => build,
+        Err(failure) => return Some((failure.message, None)),
+    };
+    let limits = match builds.overwrites(&build) {
+        Ok(overwrites) => limits(&overwrites.build),
+        Err(failure) => return Some((failure.message, None)),
+    };
+    let (name, requested) = (&build.image.name, &build.image.requested);
+    Some((if name == requested { name.clone() } else { format!("{name} for {requested}") }, Some(limits)))
 }
 
 /// Keys of the jobs that say when they are in.
@@ -112,9 +123,9 @@ fn conditional(planned: &Planned) -> HashSet<&str> {
     conditional.map(|job| job.name.as_str()).collect()
 }
 
-fn limits(settings: &Settings) -> String {
+fn limits(resources: &Resources) -> String {
     let text = |quantity: &Option<Quantity>| quantity.as_ref().map(|quantity| quantity.0.clone());
-    match (text(&settings.build.cpu_limit), text(&settings.build.memory_limit)) {
+    match (text(&resources.cpu_limit), text(&resources.memory_limit)) {
         (Some(cpu), Some(memory)) => format!("{cpu} CPU, {memory}"),
         (Some(cpu), None) => format!("{cpu} CPU"),
         (None, Some(memory)) => memory,

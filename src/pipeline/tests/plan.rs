@@ -52,3 +52,21 @@ fn a_plan_has_the_shape_that_machines_read() {
     }
     "##);
 }
+
+#[test]
+fn a_job_that_is_left_out_takes_those_with_it_that_need_it() {
+    let needing = |name: &str, needed: &str| Job { needs: Some(vec![need(needed)]), ..job(name) };
+    let jobs = vec![job("a"), needing("b", "a"), needing("c", "b"), job("d")];
+    let (pipeline, _) = created(jobs, push("x"));
+    let left = pipeline.without(|job| (job.name == "a").then(|| "no runner has the tag `gpu`".to_owned()));
+    assert_eq!(left.jobs.iter().map(|job| job.name.as_str()).collect::<Vec<_>>(), ["d"]);
+    let reasons: Vec<_> = left.left_out.iter().map(|it| format!("{}: {}", it.name, it.reason)).collect();
+    assert_eq!(
+        reasons,
+        [
+            "a: no runner has the tag `gpu`",
+            "b: it needs `a`, which is left out",
+            "c: it needs `b`, which is left out"
+        ]
+    );
+}

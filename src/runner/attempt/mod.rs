@@ -26,7 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     Attempt, AttemptResult, Build, Execute, Outcome, failure, files::artifacts::ArtifactStore,
-    files::cache::CacheFolder, files::sources::SourceStore, trace::EndMark, trace::Ending,
+    files::cache::CacheFolder, files::sources::SourceStore, pod::Overwrites, trace::EndMark, trace::Ending,
 };
 use crate::{
     engine::Pods,
@@ -51,11 +51,23 @@ pub trait Prepare: Send + Sync {
     /// When there is no image, or the job asks for what the runner does not allow.
     fn build(&self, attempt: &Attempt) -> Result<Build, Failure>;
 
-    /// Makes the pod of a build, with the next pull policy for every container whose image was not pulled.
+    /// What the variables of a build change of the runner's settings.
     ///
     /// # Errors
     /// When the job asks for what the runner does not allow.
-    fn pod(&self, build: &Build, attempt: &Attempt, failed_pulls: &FailedPulls) -> Result<Pod, Failure>;
+    fn overwrites(&self, build: &Build) -> Result<Overwrites, Failure>;
+
+    /// Makes the pod of a build, with the next pull policy for every container whose image was not pulled.
+    ///
+    /// # Errors
+    /// When the job has an alias that is no host name.
+    fn pod(
+        &self,
+        build: &Build,
+        overwrites: &Overwrites,
+        attempt: &Attempt,
+        failed_pulls: &FailedPulls,
+    ) -> Result<Pod, Failure>;
 }
 
 /// Runs jobs as pods.
@@ -84,12 +96,8 @@ pub struct JobExecutor {
 impl Execute for JobExecutor {
     async fn execute(&self, attempt: Attempt, events: mpsc::Sender<Event>) -> Outcome {
         let started = Instant::now();
-        let build = self.prepare.build(&attempt);
-        let made = build.and_then(|build| {
-            self.prepare.pod(&build, &attempt, &FailedPulls::new()).map(|pod| (build, pod))
-        });
-        let (build, pod) = match made {
-            Ok(made) => made,
+        let build = match self.prepare.build(&attempt) {
+            Ok(build) => build,
             Err(failure) => return unprepared(failure),
         };
         let nonce = nonce();
@@ -101,8 +109,21 @@ impl Execute for JobExecutor {
                 return unprepared(system(message));
             }
         };
+        life::introduce(&build, &attempt, &mut record).await;
+        let made = self.prepare.overwrites(&build).and_then(|overwrites| {
+            let pod = self.prepare.pod(&build, &overwrites, &attempt, &FailedPulls::new())?;
+            Ok((overwrites, pod))
+        });
+        let (overwrites, pod) = match made {
+            Ok(made) => made,
+            Err(failure) => {
+                let result = masked(failed(failure, None), &record);
+                record.close(&result).await;
+                return Outcome { result, tail: record.tail(), trace, artifacts: 0 };
+            }
+        };
         keep(&pod, &trace, &record);
-        let mut life = Life::new(self, &build, pod, &attempt, &nonce, started);
+        let mut life = Life::new(self, &build, overwrites, pod, &attempt, &nonce, started);
         let end = life.run(&mut record).await;
         let pod = life.last_pod();
         let upload = Upload { executor: self, build: &build, pod, attempt: &attempt };

@@ -9,7 +9,7 @@ use crate::{
     runner::{
         AttemptResult, Build,
         files::selection,
-        trace::{Mark, OUTPUT_LIMIT, Section, Trace, TraceItem, TraceParser},
+        trace::{Mark, Section, Trace, TraceItem, TraceParser},
     },
 };
 
@@ -18,6 +18,8 @@ pub(super) struct Record {
     job: String,
     trace: Trace,
     parser: TraceParser,
+    /// How many bytes of output are kept.
+    limit: usize,
     /// One for each service whose log is shown, by the name of its container.
     services: BTreeMap<String, TraceParser>,
     masked: Vec<String>,
@@ -41,7 +43,8 @@ impl Record {
         Ok(Self {
             job: build.name.clone(),
             trace: Trace::create(path)?,
-            parser: TraceParser::new(nonce, masked.iter().cloned(), OUTPUT_LIMIT),
+            parser: TraceParser::new(nonce, masked.iter().cloned(), build.output_limit),
+            limit: build.output_limit,
             services: BTreeMap::new(),
             masked,
             section: None,
@@ -70,12 +73,12 @@ impl Record {
 
     /// Takes a chunk of a service's output (`CI_DEBUG_SERVICES`).
     pub(super) async fn service_output(&mut self, name: &str, chunk: &[u8]) {
-        let masked = &self.masked;
+        let (masked, limit) = (&self.masked, self.limit);
         let parser = self
             .services
             .entry(name.to_owned())
             // No service prints marks: this is no nonce of any job.
-            .or_insert_with(|| TraceParser::new("-", masked.iter().cloned(), OUTPUT_LIMIT));
+            .or_insert_with(|| TraceParser::new("-", masked.iter().cloned(), limit));
         let items = parser.push(chunk);
         self.service_items(name, items).await;
     }

@@ -1,5 +1,6 @@
 //! Attempts against a scripted engine, on a clock of their own.
 
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +17,7 @@ use crate::{
     event::Phase,
     pipeline::JobId,
     runner::{
-        Slot,
+        Settings, Slot,
         files::sources::{Sources, Variant},
         fixture::a_build,
     },
@@ -93,7 +94,19 @@ impl Prepare for One {
         Ok(self.0.clone())
     }
 
-    fn pod(&self, build: &Build, _attempt: &Attempt, failed_pulls: &FailedPulls) -> Result<Pod, Failure> {
+    fn overwrites(&self, build: &Build) -> Result<Overwrites, Failure> {
+        let mut settings = Settings::default();
+        settings.overwrite.build.cpu_limit = Some(Quantity("3".to_owned()));
+        Overwrites::of(build, &settings)
+    }
+
+    fn pod(
+        &self,
+        build: &Build,
+        _overwrites: &Overwrites,
+        _attempt: &Attempt,
+        failed_pulls: &FailedPulls,
+    ) -> Result<Pod, Failure> {
         let mut pod = pod(json!({}));
         let failed = failed_pulls.get("build").copied().unwrap_or(0);
         pod.metadata.name = Some(format!("runner-{}", failed + 1));
@@ -254,6 +267,39 @@ fn without_colours(line: &str) -> String {
         text = text.replace(colour, "");
     }
     text
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_job_s_variables_overwrite_is_said_before_there_is_a_pod() {
+    let mut build = a_build(&["true"]);
+    let cpu = |value: &str| crate::runner::build::BuildVariable {
+        key: "KUBERNETES_CPU_LIMIT".to_owned(),
+        value: value.to_owned(),
+        masked: false,
+        file: false,
+    };
+    build.variables = vec![cpu("2")];
+    let report = Run::of(ScriptedPods::new(up(), log(SUCCESS)), build.clone()).execute().await;
+    assert!(
+        report.trace.contains("\x1b[0K\"CPULimit\" overwritten with \"2\"\x1b[0;m\n"),
+        "{}",
+        report.trace
+    );
+
+    // The lines of `runner-golden/trace-overwrite-too-high.log` that say something of the job.
+    build.variables = vec![cpu("4")];
+    let run = Run::of(ScriptedPods::new(up(), log(SUCCESS)), build);
+    let report = run.execute().await;
+    let lines: Vec<String> = report.trace.lines().map(without_marks).collect();
+    assert_eq!(
+        lines[2..],
+        [
+            "Preparing the \"kubernetes\" executor",
+            "ERROR: Job failed: couldn't prepare overwrites: invalid build limits specified: the resource \
+             \"CPULimit\" requested \"4\" is higher than limit allowed \"3\"",
+        ]
+    );
+    assert_eq!(run.pods.calls(), []);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,7 @@ use crate::{
     },
     event::{Failure, FailureReason},
     pipeline::Pipeline,
-    runner::Settings,
+    runner::{Settings, pod::policy_name},
 };
 
 /// A diagnostic for each job that has no image where the settings have no default one.
@@ -46,15 +46,29 @@ impl Images<'_> {
     /// The image of the build container.
     pub(super) fn of_build(&self, image: Option<&Image>) -> Result<BuildImage, Failure> {
         let name = requested(image, self.settings).unwrap_or_default();
-        self.named(name, image, "the job")
+        let found = self.named(name, image, "the job", "build")?;
+        // its own default image a runner always allows
+        if image.is_some() && self.settings.image.as_ref() != Some(&found.requested) {
+            self.allowed(&found.requested, &self.settings.allowed_images, "KUBERNETES_ALLOWED_IMAGES")?;
+        }
+        Ok(found)
     }
 
     /// The image of a service.
     pub(super) fn of_service(&self, image: &Image) -> Result<BuildImage, Failure> {
-        self.named(&image.name.value, Some(image), &format!("service `{}`", image.name.value))
+        let name = &image.name.value;
+        let found = self.named(name, Some(image), &format!("service `{name}`"), name)?;
+        self.allowed(&found.requested, &self.settings.allowed_services, "KUBERNETES_ALLOWED_SERVICES")?;
+        Ok(found)
     }
 
-    fn named(&self, name: &str, image: Option<&Image>, whose: &str) -> Result<BuildImage, Failure> {
+    fn named(
+        &self,
+        name: &str,
+        image: Option<&Image>,
+        whose: &str,
+        container: &str,
+    ) -> Result<BuildImage, Failure> {
         let requested = self.variables.expand(name);
         if requested.trim().is_empty() {
             return Err(refused(no_image(name, whose), NO_IMAGE));
@@ -62,28 +76,54 @@ impl Images<'_> {
         let user = image.and_then(|image| image.kubernetes_user.as_ref());
         Ok(BuildImage {
             name: mapped(&requested, self.mapping),
-            pull_policy: self.pull_policy(image, whose)?,
+            pull_policy: self.pull_policy(image, container)?,
             user: user.map(|user| self.user(&user.value, whose)).transpose()?.flatten(),
             requested,
         })
     }
 
-    /// The job's policies as far as the runner allows them: those of its own `pull_policy`.
-    fn pull_policy(&self, image: Option<&Image>, whose: &str) -> Result<Vec<PullPolicy>, Failure> {
+    /// The policies to try: those of the file, or of the runner, as far as the runner allows them.
+    fn pull_policy(&self, image: Option<&Image>, container: &str) -> Result<Vec<PullPolicy>, Failure> {
         let wanted = image.map(|image| image.pull_policy.as_slice()).unwrap_or_default();
-        let allowed = &self.settings.pull_policy;
-        if wanted.is_empty() {
-            return Ok(allowed.clone());
+        let configured = &self.settings.pull_policy;
+        let allowed = match self.settings.allowed_pull_policies.as_slice() {
+            [] => configured,
+            allowed => allowed,
+        };
+        let (tried, origin) = match wanted {
+            [] => (configured.as_slice(), "Runner config"),
+            wanted => (wanted, "GitLab pipeline config"),
+        };
+        if allowed.is_empty() || tried.is_empty() {
+            return Ok(tried.to_vec());
         }
-        if allowed.is_empty() {
-            return Ok(wanted.to_vec());
-        }
-        let both: Vec<_> = wanted.iter().copied().filter(|policy| allowed.contains(policy)).collect();
+        let both: Vec<_> = tried.iter().copied().filter(|policy| allowed.contains(policy)).collect();
         if both.is_empty() {
-            let message = format!("`pull_policy` of {whose} is none that the runner allows");
-            return Err(refused(message, "the runner allows what its `KUBERNETES_PULL_POLICY` lists"));
+            return Err(refused(
+                format!(
+                    "invalid pull policy for container {container:?}: pull_policy ({}) defined in {origin} is not \
+                     one of the allowed_pull_policies ({})",
+                    go_list(tried),
+                    go_list(allowed)
+                ),
+                "ask for one of these, or set `KUBERNETES_ALLOWED_PULL_POLICIES` of the runner",
+            ));
         }
         Ok(both)
+    }
+
+    /// Whether the settings have a glob for an image, or none at all.
+    fn allowed(&self, image: &str, allowed: &[String], setting: &str) -> Result<(), Failure> {
+        if allowed.is_empty()
+            || allowed.iter().any(|pattern| crate::config::glob::Glob::doublestar(pattern).matches(image))
+        {
+            return Ok(());
+        }
+        Err(Failure {
+            reason: FailureReason::RunnerConfigurationError,
+            message: format!("disallowed image: {image:?} is not one of `{}`", allowed.join("`, `")),
+            help: Some(format!("use one of these, or widen `{setting}` of the runner")),
+        })
     }
 
     /// `uid` or `uid:gid`.
@@ -102,6 +142,12 @@ impl Images<'_> {
             .map(Some)
             .ok_or_else(|| refused(message(), "write `uid` or `uid:gid`: Kubernetes takes no names"))
     }
+}
+
+/// Policies as Go prints such a list: `[Always IfNotPresent]`.
+fn go_list(policies: &[PullPolicy]) -> String {
+    let names: Vec<_> = policies.iter().copied().map(policy_name).collect();
+    format!("[{}]", names.join(" "))
 }
 
 fn no_image(name: &str, whose: &str) -> String {

@@ -75,6 +75,7 @@ impl Build {
         let images = Images { variables: &variables, settings: inputs.settings, mapping: inputs.images };
         let texts =
             |list: &[crate::config::Spanned<String>]| list.iter().map(|text| text.value.clone()).collect();
+        let scripts = &inputs.settings.scripts;
         let service = |service| service_of(service, &images, &variables);
         Ok(Self {
             job: id,
@@ -85,9 +86,13 @@ impl Build {
             image: images.of_build(job.image.as_ref())?,
             services: job.services.iter().map(service).collect::<Result<_, _>>()?,
             variables: variables.for_job(),
-            script: texts(&job.script),
+            script: within(&scripts.pre_build, texts(&job.script), &scripts.post_build),
             after_script: texts(&job.after_script),
-            pre_get_sources_script: texts(&job.pre_get_sources_script),
+            pre_get_sources_script: within(
+                &scripts.pre_get_sources,
+                texts(&job.pre_get_sources_script),
+                &None,
+            ),
             project_dir: variables.project_dir.clone(),
             artifacts: job.artifacts.as_ref().map(|artifacts| expanded::artifacts(artifacts, &variables)),
             caches: job
@@ -97,8 +102,14 @@ impl Build {
                 .collect(),
             artifacts_from: job.artifacts_from.to_vec(),
             timeout,
+            output_limit: inputs.settings.output_limit.saturating_mul(1024),
         })
     }
+}
+
+/// A script with what the runner puts before and after it.
+fn within(before: &Option<String>, script: Vec<String>, after: &Option<String>) -> Vec<String> {
+    before.iter().cloned().chain(script).chain(after.iter().cloned()).collect()
 }
 
 /// `GIT_CLONE_PATH` may lead anywhere below the runner's folder of builds.

@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{PodParts, names};
+use super::{Overwrites, PodParts, names};
 use crate::runner::Build;
 
 /// The label that has the run's id, on everything that podline creates.
 pub const RUN: &str = "podline.dev/run";
 
 /// The labels of a pod.
-pub fn labels(build: &Build, parts: &PodParts<'_>) -> BTreeMap<String, String> {
+pub fn labels(build: &Build, overwrites: &Overwrites, parts: &PodParts<'_>) -> BTreeMap<String, String> {
     let base = names::base(parts.run, build, parts.slot);
     let variable = |key: &str| build.variable(key).unwrap_or_default().to_owned();
     let project = |key: &str| format!("project.runner.gitlab.com/{key}");
@@ -27,14 +27,15 @@ pub fn labels(build: &Build, parts: &PodParts<'_>) -> BTreeMap<String, String> {
         (project("root-namespace-id"), namespace_id),
         (RUN.to_owned(), parts.run.to_owned()),
     ];
-    pairs.into_iter().map(|(key, value)| (key, label_value(&value))).collect()
+    let more = overwrites.labels.clone().into_iter();
+    more.chain(pairs).map(|(key, value)| (key, label_value(&value))).collect()
 }
 
 /// The annotations of a pod.
-pub fn annotations(build: &Build) -> BTreeMap<String, String> {
+pub fn annotations(build: &Build, overwrites: &Overwrites) -> BTreeMap<String, String> {
     let variable = |key: &str| build.variable(key).unwrap_or_default().to_owned();
     let job = |key: &str| format!("job.runner.gitlab.com/{key}");
-    BTreeMap::from([
+    let mut annotations = BTreeMap::from([
         (job("before_sha"), variable("CI_COMMIT_BEFORE_SHA")),
         (job("id"), build.id.to_string()),
         (job("name"), build.name.clone()),
@@ -43,7 +44,9 @@ pub fn annotations(build: &Build) -> BTreeMap<String, String> {
         (job("timeout"), go_duration(build.timeout)),
         (job("url"), variable("CI_JOB_URL")),
         ("project.runner.gitlab.com/id".to_owned(), build.project_id.to_string()),
-    ])
+    ]);
+    annotations.extend(overwrites.annotations.clone());
+    annotations
 }
 
 /// What Kubernetes takes as the value of a label: as GitLab Runner does, `_` for all else, no `-_.` at the

@@ -6,6 +6,7 @@
 
 pub mod labels;
 pub mod names;
+pub mod overwrites;
 pub mod resources;
 pub mod services;
 mod spec;
@@ -17,6 +18,7 @@ use std::collections::HashMap;
 
 use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 
+pub use overwrites::Overwrites;
 pub use spec::policy_name;
 
 use super::{Build, Settings, Slot};
@@ -42,18 +44,23 @@ pub struct PodParts<'p> {
 /// The pod of a build.
 ///
 /// # Errors
-/// When the job asks for what the runner's settings do not allow, or has an alias that is no host name.
-pub fn pod(build: &Build, settings: &Settings, parts: &PodParts<'_>) -> Result<Pod, Failure> {
+/// When a service has an alias that is no host name.
+pub fn pod(
+    build: &Build,
+    settings: &Settings,
+    overwrites: &Overwrites,
+    parts: &PodParts<'_>,
+) -> Result<Pod, Failure> {
     let base = names::base(parts.run, build, parts.slot);
     Ok(Pod {
         metadata: ObjectMeta {
             name: Some(names::full(&base, parts.suffix)),
             namespace: Some(settings.namespace.clone()),
-            labels: Some(labels::labels(build, parts)),
-            annotations: Some(labels::annotations(build)),
+            labels: Some(labels::labels(build, overwrites, parts)),
+            annotations: Some(labels::annotations(build, overwrites)),
             ..ObjectMeta::default()
         },
-        spec: Some(spec::spec(build, settings, parts)?),
+        spec: Some(spec::spec(build, settings, overwrites, parts)?),
         status: None,
     })
 }

@@ -1,36 +1,20 @@
-//! Limits and requests of a container: the runner's settings, what the job's variables overwrite, and
-//! requests small enough for a laptop.
+//! Limits and requests of a container, the requests small enough for a laptop.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::{api::core::v1::ResourceRequirements, apimachinery::pkg::api::resource::Quantity};
 
-use crate::{
-    event::{Failure, FailureReason},
-    runner::{
-        build::BuildVariable,
-        settings::{
-            Amount, Bound, ContainerKind, Resource, ResourceName, Settings, concurrency::small_request,
-        },
-    },
-};
+use crate::runner::settings::{Amount, Bound, Resource, Resources, concurrency::small_request};
 
-/// Limits and requests of a container of a job with these variables.
+/// Limits and requests of a container that is to have these.
 ///
 /// A limit without a request would make Kubernetes set the whole limit aside, so a small request takes its
 /// place. A request is never above the limit.
-///
-/// # Errors
-/// When a variable asks for more than the settings allow, or for what is no quantity.
-pub fn requirements(
-    kind: ContainerKind,
-    settings: &Settings,
-    variables: &[BuildVariable],
-) -> Result<ResourceRequirements, Failure> {
+pub fn requirements(wanted: &Resources) -> ResourceRequirements {
     let (mut limits, mut requests) = (BTreeMap::new(), BTreeMap::new());
     for resource in Resource::ALL {
-        let limit = effective(kind, resource, Bound::Limit, settings, variables)?;
-        let named = effective(kind, resource, Bound::Request, settings, variables)?;
+        let limit = wanted.get(resource, Bound::Limit).cloned();
+        let named = wanted.get(resource, Bound::Request).cloned();
         let key = resource.kubernetes().to_owned();
         if let Some(request) = request(resource, named, limit.as_ref()) {
             requests.insert(key.clone(), request);
@@ -38,11 +22,7 @@ pub fn requirements(
         limits.extend(limit.map(|limit| (key, limit)));
     }
     let some = |map: BTreeMap<_, _>| (!map.is_empty()).then_some(map);
-    Ok(ResourceRequirements {
-        limits: some(limits),
-        requests: some(requests),
-        ..ResourceRequirements::default()
-    })
+    ResourceRequirements { limits: some(limits), requests: some(requests), ..ResourceRequirements::default() }
 }
 
 fn request(resource: Resource, named: Option<Quantity>, limit: Option<&Quantity>) -> Option<Quantity> {
@@ -62,46 +42,12 @@ fn request(resource: Resource, named: Option<Quantity>, limit: Option<&Quantity>
     }
 }
 
-/// What holds: the variable where the settings let it, or the settings.
-fn effective(
-    container: ContainerKind,
-    resource: Resource,
-    bound: Bound,
-    settings: &Settings,
-    variables: &[BuildVariable],
-) -> Result<Option<Quantity>, Failure> {
-    let name = ResourceName { container, resource, bound, overwrite_max: false };
-    let configured = name.of(settings).cloned();
-    let max = ResourceName { overwrite_max: true, ..name }.of(settings);
-    let key = name.to_string();
-    let wanted = variables.iter().rev().find(|variable| variable.key == key && !variable.value.is_empty());
-    let (Some(max), Some(wanted)) = (max, wanted) else { return Ok(configured) };
-    match Amount::parse(&wanted.value) {
-        Ok(amount) if Some(amount) <= Amount::of(max) => Ok(Some(Quantity(wanted.value.clone()))),
-        Ok(_) => Err(refused(
-            format!("`{name}` asks for {}, and the runner allows no more than {}", wanted.value, max.0),
-            "lower the variable, or raise the setting of the runner that ends in `_OVERWRITE_MAX_ALLOWED`",
-        )),
-        Err(_) => Err(refused(
-            format!("`{}` of `{name}` is not a Kubernetes quantity", wanted.value),
-            "write it like `500m` or `1Gi`",
-        )),
-    }
-}
-
-fn refused(message: String, help: &str) -> Failure {
-    Failure { reason: FailureReason::RunnerConfigurationError, message, help: Some(help.to_owned()) }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn variable(key: &str, value: &str) -> BuildVariable {
-        BuildVariable { key: key.into(), value: value.into(), masked: false, file: false }
-    }
+    use crate::runner::settings::{ContainerKind, Settings};
 
     fn written(requirements: &ResourceRequirements) -> String {
         let list = |map: &Option<BTreeMap<String, Quantity>>| {
@@ -119,37 +65,18 @@ mod tests {
             (ContainerKind::Service, "cpu=50m,memory=32Mi of cpu=1,memory=1Gi"),
         ];
         for (kind, expected) in table {
-            let found = requirements(kind, &Settings::default(), &[]).expect("nothing is overwritten");
-            assert_eq!(written(&found), expected);
+            assert_eq!(written(&requirements(Settings::default().resources(kind))), expected);
         }
     }
 
     #[test]
-    fn a_variable_overwrites_only_up_to_what_the_runner_allows() {
-        let quantity = |text: &str| Some(Quantity(text.to_owned()));
-        let mut settings = Settings::default();
-        settings.overwrite.build.memory_limit = quantity("4Gi");
-        let memory = |value| {
-            requirements(ContainerKind::Build, &settings, &[variable("KUBERNETES_MEMORY_LIMIT", value)])
-        };
-        assert_eq!(written(&memory("2Gi").expect("allowed")), "cpu=50m,memory=32Mi of cpu=1,memory=2Gi");
-        assert_eq!(
-            memory("5Gi").expect_err("too much").message,
-            "`KUBERNETES_MEMORY_LIMIT` asks for 5Gi, and the runner allows no more than 4Gi"
-        );
-        assert!(memory("lots").is_err());
-
-        let ignored = [variable("KUBERNETES_CPU_LIMIT", "8")];
-        let found = requirements(ContainerKind::Build, &settings, &ignored).expect("ignored");
-        assert_eq!(written(&found), "cpu=50m,memory=32Mi of cpu=1,memory=1Gi");
-    }
-
-    #[test]
     fn storage_is_set_aside_only_where_a_request_says_so() {
-        let mut settings = Settings::unset();
-        settings.build.ephemeral_storage_limit = Some(Quantity("10Gi".into()));
-        let found = requirements(ContainerKind::Build, &settings, &[]).expect("nothing is overwritten");
-        assert_eq!(written(&found), "cpu=50m,ephemeral-storage=0,memory=32Mi of ephemeral-storage=10Gi");
+        let wanted =
+            Resources { ephemeral_storage_limit: Some(Quantity("10Gi".into())), ..Resources::default() };
+        assert_eq!(
+            written(&requirements(&wanted)),
+            "cpu=50m,ephemeral-storage=0,memory=32Mi of ephemeral-storage=10Gi"
+        );
     }
 
     fn quantities() -> impl Strategy<Value = Option<Quantity>> {
@@ -158,27 +85,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_request_is_never_above_its_limit(
-            limit in quantities(), request in quantities(), wanted in quantities(), most in quantities(),
-        ) {
-            let mut settings = Settings::unset();
+        fn a_request_is_never_above_its_limit(limit in quantities(), request in quantities()) {
+            let mut wanted = Resources::default();
             for resource in Resource::ALL {
-                let set = |resources: &mut crate::runner::settings::Resources, bound, value: &Option<Quantity>| {
+                for (bound, value) in [(Bound::Limit, &limit), (Bound::Request, &request)] {
                     if let Some(value) = value {
-                        resources.set(resource, bound, value.clone());
+                        wanted.set(resource, bound, value.clone());
                     }
-                };
-                set(&mut settings.build, Bound::Limit, &limit);
-                set(&mut settings.build, Bound::Request, &request);
-                set(&mut settings.overwrite.build, Bound::Limit, &most);
-            }
-            let variables: Vec<_> =
-                wanted.iter().map(|wanted| variable("KUBERNETES_MEMORY_LIMIT", &wanted.0)).collect();
-            if let Ok(found) = requirements(ContainerKind::Build, &settings, &variables) {
-                for (key, limit) in found.limits.iter().flatten() {
-                    let request = &found.requests.as_ref().expect("requests are always there")[key];
-                    prop_assert!(Amount::of(request) <= Amount::of(limit), "{request:?} of {limit:?}");
                 }
+            }
+            let found = requirements(&wanted);
+            for (key, limit) in found.limits.iter().flatten() {
+                let request = &found.requests.as_ref().expect("requests are always there")[key];
+                prop_assert!(Amount::of(request) <= Amount::of(limit), "{request:?} of {limit:?}");
             }
         }
     }

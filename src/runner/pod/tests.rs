@@ -70,6 +70,7 @@ fn build() -> Build {
         caches: Vec::new(),
         artifacts_from: Vec::new(),
         timeout: Duration::from_secs(3600),
+        output_limit: 4096 * 1024,
     }
 }
 
@@ -89,7 +90,8 @@ fn parts(slot: &Slot) -> PodParts<'_> {
 }
 
 fn made(build: &Build, settings: &Settings) -> Pod {
-    pod(build, settings, &parts(&slot())).expect("the runner allows it")
+    let overwrites = Overwrites::of(build, settings).expect("the runner allows it");
+    pod(build, settings, &overwrites, &parts(&slot())).expect("a pod")
 }
 
 #[test]
@@ -315,7 +317,8 @@ fn a_failed_pull_is_tried_with_the_next_policy() {
     let policy = |failed: usize| {
         let slot = slot();
         let parts = PodParts { failed_pulls: HashMap::from([("build".to_owned(), failed)]), ..parts(&slot) };
-        let pod = pod(&build(), &Settings::default(), &parts).expect("the runner allows it");
+        let overwrites = Overwrites::of(&build(), &Settings::default()).expect("nothing is overwritten");
+        let pod = pod(&build(), &Settings::default(), &overwrites, &parts).expect("a pod");
         pod.spec.expect("a spec").containers[0].image_pull_policy.clone()
     };
     assert_eq!(policy(0).as_deref(), Some("Always"));
@@ -326,7 +329,8 @@ fn a_failed_pull_is_tried_with_the_next_policy() {
 #[test]
 fn an_alias_that_is_no_host_name_fails_the_job() {
     let build = Build { services: vec![service("postgres", &["my_db"])], ..build() };
-    let failure = pod(&build, &Settings::default(), &parts(&slot())).expect_err("no host name");
+    let overwrites = Overwrites::of(&build, &Settings::default()).expect("nothing is overwritten");
+    let failure = pod(&build, &Settings::default(), &overwrites, &parts(&slot())).expect_err("no host name");
     assert_eq!(failure.message, "alias `my_db` of service `postgres` is no host name");
 }
 
@@ -351,6 +355,24 @@ fn a_pod_s_own_service_account_keeps_its_token() {
     assert_eq!(spec(None).automount_service_account_token, Some(false));
     assert_eq!(spec(Some("deployer")).automount_service_account_token, None);
     assert_eq!(spec(Some("deployer")).service_account_name.as_deref(), Some("deployer"));
+}
+
+#[test]
+fn a_pod_goes_where_settings_and_variables_send_it() {
+    let mut settings = Settings::default();
+    settings.allowed.node_tolerations = Some(".*".to_owned());
+    settings.node_selector = [("disk".to_owned(), "ssd".to_owned())].into();
+    settings.image_pull_secrets = vec!["registry-login".to_owned()];
+    let mut build = build();
+    build.variables.push(variable("KUBERNETES_NODE_TOLERATIONS_1", "dedicated=ci:NoSchedule"));
+    build.variables.push(variable("KUBERNETES_NODE_TOLERATIONS_2", "spot"));
+    let spec = made(&build, &settings).spec.expect("a spec");
+    assert_eq!(spec.node_selector, Some(settings.node_selector));
+    let text = serde_json::to_string(&(spec.tolerations, spec.image_pull_secrets)).expect("JSON");
+    assert_eq!(
+        text,
+        r#"[[{"effect":"NoSchedule","key":"dedicated","operator":"Equal","value":"ci"},{"key":"spot","operator":"Exists"}],[{"name":"registry-login"}]]"#
+    );
 }
 
 #[test]

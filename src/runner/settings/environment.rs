@@ -1,6 +1,6 @@
 //! A runner's environment (`KUBERNETES_CPU_LIMIT` and its kin) as [`Settings`].
 
-use std::{str::FromStr, time::Duration};
+use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
@@ -76,7 +76,45 @@ impl Reader<'_> {
             }
             "KUBERNETES_CAP_ADD" => self.settings.cap_add = list(&entry.value),
             "KUBERNETES_CAP_DROP" => self.settings.cap_drop = list(&entry.value),
-            "KUBERNETES_PULL_POLICY" => self.pull_policy(entry),
+            "KUBERNETES_PULL_POLICY" => self.settings.pull_policy = self.pull_policies(entry),
+            "KUBERNETES_ALLOWED_PULL_POLICIES" => {
+                self.settings.allowed_pull_policies = self.pull_policies(entry);
+            }
+            "KUBERNETES_ALLOWED_IMAGES" => self.settings.allowed_images = list(&entry.value),
+            "KUBERNETES_ALLOWED_SERVICES" => self.settings.allowed_services = list(&entry.value),
+            "KUBERNETES_IMAGE_PULL_SECRETS" => self.settings.image_pull_secrets = list(&entry.value),
+            "KUBERNETES_NODE_SELECTOR" => self.settings.node_selector = map(&entry.value),
+            "KUBERNETES_NODE_TOLERATIONS" => self.settings.node_tolerations = map(&entry.value),
+            "KUBERNETES_NAMESPACE_OVERWRITE_ALLOWED" => self.settings.allowed.namespace = self.regex(entry),
+            "KUBERNETES_SERVICE_ACCOUNT_OVERWRITE_ALLOWED" => {
+                self.settings.allowed.service_account = self.regex(entry);
+            }
+            "KUBERNETES_NODE_SELECTOR_OVERWRITE_ALLOWED" => {
+                self.settings.allowed.node_selector = self.regex(entry);
+            }
+            "KUBERNETES_NODE_TOLERATIONS_OVERWRITE_ALLOWED" => {
+                self.settings.allowed.node_tolerations = self.regex(entry);
+            }
+            "KUBERNETES_POD_LABELS_OVERWRITE_ALLOWED" => self.settings.allowed.pod_labels = self.regex(entry),
+            "KUBERNETES_POD_ANNOTATIONS_OVERWRITE_ALLOWED" => {
+                self.settings.allowed.pod_annotations = self.regex(entry);
+            }
+            "RUNNER_TAG_LIST" => self.settings.tags = Some(list(&entry.value)),
+            "REGISTER_RUN_UNTAGGED" => {
+                self.settings.run_untagged = self.truth(entry).unwrap_or(self.settings.run_untagged);
+            }
+            "RUNNER_PRE_GET_SOURCES_SCRIPT" => {
+                self.settings.scripts.pre_get_sources = Some(entry.value.clone());
+            }
+            "RUNNER_POST_GET_SOURCES_SCRIPT" => {
+                self.settings.scripts.post_get_sources = Some(entry.value.clone());
+            }
+            "RUNNER_PRE_BUILD_SCRIPT" => self.settings.scripts.pre_build = Some(entry.value.clone()),
+            "RUNNER_POST_BUILD_SCRIPT" => self.settings.scripts.post_build = Some(entry.value.clone()),
+            "RUNNER_OUTPUT_LIMIT" => {
+                let limit = self.number(entry, "is not a number of KiB").filter(|limit| *limit > 0);
+                self.settings.output_limit = limit.unwrap_or(self.settings.output_limit);
+            }
             "KUBERNETES_POLL_INTERVAL" => {
                 self.settings.poll_interval = self.seconds(entry).unwrap_or(self.settings.poll_interval);
             }
@@ -141,7 +179,23 @@ impl Reader<'_> {
         None
     }
 
-    fn pull_policy(&mut self, entry: &Entry) {
+    /// A regular expression, in Go's notation, which is Rust's.
+    fn regex(&mut self, entry: &Entry) -> Option<String> {
+        match regex::Regex::new(&entry.value) {
+            Ok(_) => Some(entry.value.clone()),
+            Err(error) => {
+                let said = error.to_string();
+                let last = said.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                self.wrong(
+                    entry,
+                    &format!("is not a regular expression: {last}"),
+                    "without slashes, as Go takes it",
+                )
+            }
+        }
+    }
+
+    fn pull_policies(&mut self, entry: &Entry) -> Vec<PullPolicy> {
         let words = ["always", "if-not-present", "never"];
         let mut policies = Vec::new();
         for word in list(&entry.value) {
@@ -160,7 +214,7 @@ impl Reader<'_> {
                 }
             }
         }
-        self.settings.pull_policy = policies;
+        policies
     }
 
     fn old_termination_grace(&mut self, entry: &Entry) {
@@ -269,6 +323,15 @@ fn requests_within_limits(environment: &[Entry], settings: &Settings, diagnostic
 /// A list as GitLab Runner takes it from the environment: with commas.
 fn list(value: &str) -> Vec<String> {
     value.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// `key:value` pairs with commas between.
+fn map(value: &str) -> BTreeMap<String, String> {
+    let pair = |item: String| {
+        let (key, value) = item.split_once(':').unwrap_or((&item, ""));
+        (key.to_owned(), value.to_owned())
+    };
+    list(value).into_iter().map(pair).collect()
 }
 
 /// `NAME=VALUE` pairs with commas between.

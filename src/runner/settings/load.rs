@@ -1,4 +1,4 @@
-//! From a folder or file of manifests to [`Settings`] and the objects to create.
+//! From a folder or file of manifests, or a `config.toml`, to [`Settings`] and the objects to create.
 
 use std::{
     fs,
@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Settings, document, environment, legacy,
+    Settings, config_toml, document, environment, legacy,
     manifests::{self, Manifests},
 };
 use crate::config::{Diagnostic, Diagnostics, SourceId, Sources};
@@ -28,7 +28,7 @@ pub struct RunnerConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file system said no.
-    #[error("the runner's manifests `{path}` cannot be read: {cause}")]
+    #[error("the runner's settings `{path}` cannot be read: {cause}")]
     Unreadable {
         /// What was to be read.
         path: PathBuf,
@@ -36,11 +36,11 @@ pub enum LoadError {
         cause: std::io::Error,
     },
     /// There is nothing to read.
-    #[error("`{0}` has no manifests: no file that ends in `.yaml`, `.yml` or `.json`")]
+    #[error("`{0}` has no settings of a runner: no file that ends in `.yaml`, `.yml`, `.json` or `.toml`")]
     Empty(PathBuf),
 }
 
-/// Reads a manifest, or all manifests of a folder in the order of their names, as `kubectl apply -f` does.
+/// Reads a manifest, a `config.toml`, or all of a folder in the order of their names, as `kubectl apply -f` does.
 ///
 /// # Errors
 /// When they cannot be read; what is wrong in them is a diagnostic.
@@ -49,25 +49,49 @@ pub fn load(path: &Path, sources: &mut Sources) -> Result<RunnerConfig, LoadErro
         let path = path.to_owned();
         move |cause| LoadError::Unreadable { path, cause }
     };
-    let files =
-        if path.is_dir() { manifests_in(path).map_err(unreadable(path))? } else { vec![path.to_owned()] };
+    let files = if path.is_dir() { files_in(path).map_err(unreadable(path))? } else { vec![path.to_owned()] };
     if files.is_empty() {
         return Err(LoadError::Empty(path.to_owned()));
     }
-    let mut ids = Vec::new();
+    let (mut manifests, mut configs) = (Vec::new(), Vec::new());
     for file in files {
         let text = fs::read_to_string(&file).map_err(unreadable(&file))?;
-        ids.push(sources.add(file.display().to_string(), &text));
+        let id = sources.add(file.display().to_string(), &text);
+        let is_toml = file.extension().is_some_and(|extension| extension == "toml");
+        if is_toml { configs.push(id) } else { manifests.push(id) }
     }
-    Ok(read(&ids, sources))
+    let mut config = match manifests.as_slice() {
+        [] => RunnerConfig::empty(),
+        manifests => read(manifests, sources),
+    };
+    for id in configs {
+        let diagnostics = config_toml::apply(id, sources, &mut config.settings);
+        config.diagnostics.append(diagnostics);
+        if config.manifests.documents.is_empty() {
+            config.settings.runner_namespace.clone_from(&config.settings.namespace);
+        }
+    }
+    Ok(config)
 }
 
-fn manifests_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+impl RunnerConfig {
+    /// What is known of a runner of which nothing is said.
+    fn empty() -> Self {
+        Self {
+            settings: Settings::unset(),
+            manifests: Manifests::default(),
+            changes: Vec::new(),
+            diagnostics: Diagnostics::default(),
+        }
+    }
+}
+
+fn files_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let extension = path.extension().and_then(|extension| extension.to_str());
-        if path.is_file() && matches!(extension, Some("yaml" | "yml" | "json")) {
+        if path.is_file() && matches!(extension, Some("yaml" | "yml" | "json" | "toml")) {
             files.push(path);
         }
     }

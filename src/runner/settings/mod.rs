@@ -1,11 +1,13 @@
-//! What a runner is set to: from the Kubernetes manifests of its deployment, or the defaults.
+//! What a runner is set to: from the Kubernetes manifests of its deployment, its `config.toml`, or the defaults.
 //!
 //! ```text
 //! files ─ document ─ legacy ─► Manifests ─ environment ─► Settings
-//!                                  └─ namespace ─► objects of the runner's namespace
+//!     │                            └─ namespace ─► objects of the runner's namespace
+//!     └── config_toml ─ environment ─► Settings
 //! ```
 
 pub mod concurrency;
+mod config_toml;
 mod difference;
 pub mod document;
 mod environment;
@@ -17,10 +19,11 @@ pub mod namespace;
 pub mod quantity;
 pub mod resources;
 pub mod start_script;
+mod tags;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
@@ -30,7 +33,7 @@ pub use manifests::Manifests;
 pub use quantity::Amount;
 pub use resources::{Bound, ContainerKind, Resource, ResourceName};
 
-use crate::config::keyword::job::PullPolicy;
+use crate::{config::keyword::job::PullPolicy, runner::trace::OUTPUT_LIMIT};
 
 /// The settings of the runners, whatever they were read from.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,6 +72,32 @@ pub struct Settings {
     pub service: Resources,
     /// `..._OVERWRITE_MAX_ALLOWED`: up to what a job's variables may set limits and requests.
     pub overwrite: Overwrite,
+    /// `..._OVERWRITE_ALLOWED`: which other things a job's variables may set, and to what.
+    pub allowed: Allowed,
+    /// `KUBERNETES_NODE_SELECTOR`: labels that a pod's node must have.
+    pub node_selector: BTreeMap<String, String>,
+    /// `KUBERNETES_NODE_TOLERATIONS`: taints that a pod bears, `key` or `key=value`, and the effect.
+    pub node_tolerations: BTreeMap<String, String>,
+    /// `pod_labels` of a `config.toml`.
+    pub pod_labels: BTreeMap<String, String>,
+    /// `pod_annotations` of a `config.toml`.
+    pub pod_annotations: BTreeMap<String, String>,
+    /// `KUBERNETES_IMAGE_PULL_SECRETS`: Secrets of the namespace that have a registry's login.
+    pub image_pull_secrets: Vec<String>,
+    /// `KUBERNETES_ALLOWED_PULL_POLICIES`: what a job may ask for; those of `pull_policy` where nothing is set.
+    pub allowed_pull_policies: Vec<PullPolicy>,
+    /// `KUBERNETES_ALLOWED_IMAGES`: globs; any image where there is none.
+    pub allowed_images: Vec<String>,
+    /// `KUBERNETES_ALLOWED_SERVICES`: globs; any image where there is none.
+    pub allowed_services: Vec<String>,
+    /// `RUNNER_TAG_LIST`: the tags that jobs may ask for; `None` takes every job.
+    pub tags: Option<Vec<String>>,
+    /// `REGISTER_RUN_UNTAGGED`: whether a runner with tags takes jobs without.
+    pub run_untagged: bool,
+    /// `RUNNER_PRE_BUILD_SCRIPT` and its kin.
+    pub scripts: Scripts,
+    /// `RUNNER_OUTPUT_LIMIT`, in KiB: how much of a job's output is kept.
+    pub output_limit: usize,
     /// `KUBERNETES_POLL_INTERVAL`.
     pub poll_interval: Duration,
     /// `KUBERNETES_POLL_TIMEOUT`: how long a pod may take to run.
@@ -77,6 +106,36 @@ pub struct Settings {
     pub termination_grace: Option<Duration>,
     /// `RUNNER_ENV`: variables that the runner adds to every job.
     pub environment: Vec<(String, String)>,
+}
+
+/// Regular expressions of what variables of a job may set; where nothing is set they are not obeyed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Allowed {
+    /// `KUBERNETES_NAMESPACE_OVERWRITE_ALLOWED`.
+    pub namespace: Option<String>,
+    /// `KUBERNETES_SERVICE_ACCOUNT_OVERWRITE_ALLOWED`.
+    pub service_account: Option<String>,
+    /// `KUBERNETES_NODE_SELECTOR_OVERWRITE_ALLOWED`.
+    pub node_selector: Option<String>,
+    /// `KUBERNETES_NODE_TOLERATIONS_OVERWRITE_ALLOWED`.
+    pub node_tolerations: Option<String>,
+    /// `KUBERNETES_POD_LABELS_OVERWRITE_ALLOWED`.
+    pub pod_labels: Option<String>,
+    /// `KUBERNETES_POD_ANNOTATIONS_OVERWRITE_ALLOWED`.
+    pub pod_annotations: Option<String>,
+}
+
+/// Scripts that the runner puts around those of every job.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scripts {
+    /// `RUNNER_PRE_GET_SOURCES_SCRIPT`.
+    pub pre_get_sources: Option<String>,
+    /// `RUNNER_POST_GET_SOURCES_SCRIPT`.
+    pub post_get_sources: Option<String>,
+    /// `RUNNER_PRE_BUILD_SCRIPT`.
+    pub pre_build: Option<String>,
+    /// `RUNNER_POST_BUILD_SCRIPT`.
+    pub post_build: Option<String>,
 }
 
 /// The most that variables of a job may ask for; where nothing is set they are not obeyed.
@@ -158,6 +217,19 @@ impl Settings {
             helper: Resources::default(),
             service: Resources::default(),
             overwrite: Overwrite::default(),
+            allowed: Allowed::default(),
+            node_selector: BTreeMap::new(),
+            node_tolerations: BTreeMap::new(),
+            pod_labels: BTreeMap::new(),
+            pod_annotations: BTreeMap::new(),
+            image_pull_secrets: Vec::new(),
+            allowed_pull_policies: Vec::new(),
+            allowed_images: Vec::new(),
+            allowed_services: Vec::new(),
+            tags: None,
+            run_untagged: false,
+            scripts: Scripts::default(),
+            output_limit: OUTPUT_LIMIT / 1024,
             poll_interval: Duration::from_secs(3),
             poll_timeout: Duration::from_secs(180),
             termination_grace: None,

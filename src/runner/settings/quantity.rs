@@ -17,6 +17,10 @@ const CAP: i128 = i64::MAX as i128 * 1000;
 /// Powers of ten up to here fit; beyond, a quantity is capped or rounded up anyway.
 const MAX_POWER: u32 = 36;
 
+/// What Kubernetes says of a text that is no quantity.
+pub const PATTERN: &str =
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+
 impl Amount {
     /// Reads a quantity as Kubernetes does; digits finer than a thousandth are rounded up.
     ///

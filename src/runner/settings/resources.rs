@@ -119,6 +119,25 @@ impl ResourceName {
         })
     }
 
+    /// What GitLab Runner calls it in a job's log: `CPULimit`, `HelperMemoryRequest`.
+    pub fn field(self) -> String {
+        let container = match self.container {
+            ContainerKind::Build => "",
+            ContainerKind::Helper => "Helper",
+            ContainerKind::Service => "Service",
+        };
+        let resource = match self.resource {
+            Resource::Cpu => "CPU",
+            Resource::Memory => "Memory",
+            Resource::EphemeralStorage => "EphemeralStorage",
+        };
+        let bound = match self.bound {
+            Bound::Limit => "Limit",
+            Bound::Request => "Request",
+        };
+        format!("{container}{resource}{bound}")
+    }
+
     /// What a name sets, if it is the name of a limit or request.
     pub fn parse(name: &str) -> Option<Self> {
         Self::all().find(|resource| resource.to_string() == name)

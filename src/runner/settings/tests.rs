@@ -107,7 +107,7 @@ fn a_wrong_value_is_shown_at_its_place() {
          KUBERNETES_SERVICE_CPU_LIMIT: 1\n\
          KUBERNETES_SERVICE_CPU_REQUEST: \"2\"\n\
          KUBERNETES_MEMORY_LIMITS: 1Gi\n\
-         KUBERNETES_NODE_SELECTOR: disk:ssd\n\
+         KUBERNETES_DNS_POLICY: default\n\
          KUBERNETES_HOST: https://kube.example.com\n\
          REGISTRATION_TOKEN: secret\n\
          RUNNER_EXECUTOR: docker\n\
@@ -124,7 +124,7 @@ fn a_wrong_value_is_shown_at_its_place() {
     runner.yaml:11:33: manifest-not-a-string: `KUBERNETES_SERVICE_CPU_LIMIT` is not a string, and Kubernetes takes nothing else in a ConfigMap (help: put it in quotes: `KUBERNETES_SERVICE_CPU_LIMIT: "1"`)
     runner.yaml:12:35: request-above-limit: `KUBERNETES_SERVICE_CPU_REQUEST` is above `KUBERNETES_SERVICE_CPU_LIMIT`: Kubernetes refuses such a pod (help: raise the limit or lower the request)
     runner.yaml:13:29: setting-unknown: GitLab Runner knows no `KUBERNETES_MEMORY_LIMITS` (help: did you mean `KUBERNETES_MEMORY_LIMIT`?)
-    runner.yaml:14:29: setting-not-simulated: podline does not act on `KUBERNETES_NODE_SELECTOR`
+    runner.yaml:14:26: setting-not-simulated: podline does not act on `KUBERNETES_DNS_POLICY`
     runner.yaml:16:23: setting-deprecated: `REGISTRATION_TOKEN` is deprecated since GitLab 15.6 (help: create the runner in GitLab and set `CI_SERVER_TOKEN` to its `glrt-` token)
     runner.yaml:17:20: setting-not-simulated: podline runs jobs as the `kubernetes` executor does, not as `docker` does
     "#);

@@ -41,6 +41,7 @@ use crate::{
         attempt::{FailedPulls, JobExecutor, Prepare},
         dispatch,
         files::{artifacts::ArtifactStore, cache::CacheFolder, sources::SourceStore},
+        pod::Overwrites,
     },
 };
 
@@ -283,8 +284,18 @@ impl Prepare for Preparation {
         self.builds.build(attempt.job, attempt.number, &attempt.slot, self.artifacts.dotenv(from))
     }
 
-    fn pod(&self, build: &Build, attempt: &Attempt, failed_pulls: &FailedPulls) -> Result<Pod, Failure> {
-        self.builds.pod(build, attempt.number, &attempt.slot, failed_pulls)
+    fn overwrites(&self, build: &Build) -> Result<Overwrites, Failure> {
+        self.builds.overwrites(build)
+    }
+
+    fn pod(
+        &self,
+        build: &Build,
+        overwrites: &Overwrites,
+        attempt: &Attempt,
+        failed_pulls: &FailedPulls,
+    ) -> Result<Pod, Failure> {
+        self.builds.pod(build, overwrites, attempt.number, &attempt.slot, failed_pulls)
     }
 }
 

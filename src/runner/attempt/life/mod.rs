@@ -4,6 +4,8 @@ mod carry;
 mod services;
 mod start;
 
+pub(super) use start::introduce;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use futures::{StreamExt as _, future::BoxFuture, stream::BoxStream};
@@ -17,6 +19,7 @@ use crate::{
     runner::{
         Attempt, Build, failure,
         failure::{BUILD, Observed},
+        pod::Overwrites,
         trace::{EndMark, Ending, Mark},
     },
 };
@@ -80,6 +83,7 @@ type ServiceLogs = BoxStream<'static, (String, Result<Vec<u8>, engine::Error>)>;
 pub(super) struct Life<'a> {
     executor: &'a JobExecutor,
     build: &'a Build,
+    overwrites: Overwrites,
     pod: Pod,
     name: String,
     failed_pulls: FailedPulls,
@@ -117,6 +121,7 @@ impl<'a> Life<'a> {
     pub(super) fn new(
         executor: &'a JobExecutor,
         build: &'a Build,
+        overwrites: Overwrites,
         pod: Pod,
         attempt: &'a Attempt,
         nonce: &'a str,
@@ -125,6 +130,7 @@ impl<'a> Life<'a> {
         Self {
             executor,
             build,
+            overwrites,
             name: pod.metadata.name.clone().unwrap_or_default(),
             pod,
             failed_pulls: FailedPulls::new(),
@@ -158,8 +164,7 @@ impl<'a> Life<'a> {
 
     /// Creates the pod and follows it until its job has ended.
     pub(super) async fn run(&mut self, record: &mut Record) -> End {
-        record.phase(Phase::Preparing).await;
-        self.introduce(record).await;
+        self.describe(record).await;
         if let Some(end) = self.create(record).await {
             return end;
         }

@@ -6,8 +6,9 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::{End, Life, Stage};
 use crate::{
-    event::Failure,
+    event::{Failure, Phase},
     runner::{
+        Attempt, Build,
         attempt::record::Record,
         build::RUNNER_VERSION,
         failure::{self, FailedPull, Observed},
@@ -16,16 +17,27 @@ use crate::{
     },
 };
 
+/// What GitLab Runner says of itself.
+pub(in crate::runner::attempt) async fn introduce(build: &Build, attempt: &Attempt, record: &mut Record) {
+    record.phase(Phase::Preparing).await;
+    let version = env!("CARGO_PKG_VERSION");
+    record
+        .note(&info(&format!("Running with podline {version} (like gitlab-runner {RUNNER_VERSION})")))
+        .await;
+    let token = build.variable("CI_RUNNER_SHORT_TOKEN").unwrap_or_default();
+    record.note(&info(&format!("  on {} {token}", attempt.slot.runner))).await;
+    record.section(Section::PrepareExecutor).await;
+}
+
 impl Life<'_> {
     /// What GitLab Runner says before there is a pod.
-    pub(super) async fn introduce(&mut self, record: &mut Record) {
-        let version = env!("CARGO_PKG_VERSION");
-        record
-            .note(&info(&format!("Running with podline {version} (like gitlab-runner {RUNNER_VERSION})")))
-            .await;
-        let token = self.build.variable("CI_RUNNER_SHORT_TOKEN").unwrap_or_default();
-        record.note(&info(&format!("  on {} {token}", self.attempt.slot.runner))).await;
-        record.section(Section::PrepareExecutor).await;
+    pub(super) async fn describe(&mut self, record: &mut Record) {
+        for line in &self.overwrites.said {
+            record.note(&info(line)).await;
+        }
+        for line in &self.overwrites.in_vain {
+            record.warn(line).await;
+        }
         let namespace = self.pod.metadata.namespace.clone().unwrap_or_default();
         record.note(&info(&format!("Using Kubernetes namespace: {namespace}"))).await;
         let image = &self.build.image.name;
@@ -72,7 +84,8 @@ impl Life<'_> {
         let number = self.failed_pulls.entry(container.clone()).or_default();
         *number += 1;
         let attempt = *number + 1;
-        let pod = self.executor.prepare.pod(self.build, self.attempt, &self.failed_pulls)?;
+        let pod =
+            self.executor.prepare.pod(self.build, &self.overwrites, self.attempt, &self.failed_pulls)?;
         let next = failure::policy_of(&pod, container).unwrap_or_default();
         if next == policy {
             return Ok(false);
