@@ -224,3 +224,18 @@ fn kubectl(arguments: &[&str]) -> String {
         .expect("kubectl can be started");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
+
+#[test]
+fn events_end_with_the_pipeline_s_status_when_the_engine_fails() {
+    if !cluster::is_up() {
+        return;
+    }
+    let project = Project::fixture("hello");
+    let run = Run::new(
+        project.podline(&["run", "--engine", "kind", "--cluster", "no-such", "--format", "json"]).run(),
+    );
+    run.code(3);
+    assert!(run.statuses().values().all(|status| *status == "canceled"));
+    assert_eq!(run.events.last().expect("events")["status"], "failed");
+    assert!(run.seen.stderr.contains("there is no cluster `podline-no-such`"), "{}", run.seen);
+}

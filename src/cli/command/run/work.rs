@@ -127,9 +127,15 @@ impl Work<'_> {
             drop(events.send(Event::Notice { message: message.clone() }).await);
         }
         let ready = tokio::select! {
-            ready = self.ready(chosen, &builds, &events) => ready?,
+            ready = self.ready(chosen, &builds, &events) => match ready {
+                Ok(ready) => ready,
+                Err(failed) => {
+                    drop(events.send(unbegun(&builds.pipeline, Status::Failed, started.elapsed())).await);
+                    return Err(failed);
+                }
+            },
             _ = interrupts.recv() => {
-                drop(events.send(canceled(&builds.pipeline, started.elapsed())).await);
+                drop(events.send(unbegun(&builds.pipeline, Status::Canceled, started.elapsed())).await);
                 return Ok(End::Interrupted);
             }
         };
@@ -267,9 +273,9 @@ impl Work<'_> {
 }
 
 /// The end of a run that no job has begun.
-fn canceled(pipeline: &Pipeline, took: Duration) -> Event {
+fn unbegun(pipeline: &Pipeline, status: Status, took: Duration) -> Event {
     let jobs = pipeline.jobs.iter().map(|job| (job.name.clone(), Status::Canceled));
-    Event::PipelineFinished { status: Status::Canceled, jobs: jobs.collect(), took }
+    Event::PipelineFinished { status, jobs: jobs.collect(), took }
 }
 
 /// Makes builds and pods with what earlier jobs have left.
