@@ -357,6 +357,23 @@ async fn an_image_that_cannot_be_pulled_fails_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_image_that_takes_its_time_is_being_pulled() {
+    let creating = || {
+        let state = json!({"waiting": {"reason": "ContainerCreating"}});
+        let mut pod = containers(state.clone(), state);
+        let condition = json!([{"type": "PodReadyToStartContainers", "status": "True"}]);
+        let status = pod.status.as_mut().expect("a status");
+        status.conditions = Some(serde_json::from_value(condition).expect("a condition"));
+        Step::Give(pod)
+    };
+    for (seconds, pulling) in [(1, false), (60, true)] {
+        let states = vec![creating(), Step::Sleep(seconds * SECOND), running(), Step::Forever];
+        let report = Run::new(ScriptedPods::new(states, log(SUCCESS))).execute().await;
+        assert_eq!(report.phases.contains(&Phase::Pulling), pulling, "{seconds} s: {:?}", report.phases);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_image_is_pulled_again_under_the_next_policy_in_a_new_pod() {
     use crate::config::keyword::job::PullPolicy;
     let failing = |policy: &str| {

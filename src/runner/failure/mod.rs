@@ -27,9 +27,11 @@ pub const HELPER: &str = "helper";
 /// What a pod's status says of its job.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Observed {
-    /// The kubelet says that an image is not there yet. While it makes a container it does not say whether
-    /// it pulls: `ContainerCreating` stands for both.
+    /// The kubelet says that an image is not there yet.
     pub is_pulling: bool,
+    /// The sandbox is there and a container is not: the kubelet pulls its image, or is about to start it. It
+    /// says `ContainerCreating` of both.
+    pub may_be_pulling: bool,
     /// The build container runs.
     pub is_build_up: bool,
     /// The helper container runs.
@@ -45,7 +47,13 @@ pub fn observe(pod: &Pod) -> Observed {
     let build = container(pod, BUILD).and_then(|it| it.state.as_ref());
     let helper = container(pod, HELPER).and_then(|it| it.state.as_ref());
     let waiting = build.and_then(|state| state.waiting.as_ref()?.reason.as_deref());
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    let has_sandbox =
+        conditions.into_iter().any(|it| it.type_ == "PodReadyToStartContainers" && it.status == "True");
+    let mut containers = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+    let is_created = |it: &ContainerStatus| it.state.as_ref().is_none_or(|state| state.waiting.is_none());
     Observed {
+        may_be_pulling: has_sandbox && !containers.all(is_created),
         is_pulling: matches!(waiting, Some("ErrImagePull" | "ImagePullBackOff")),
         is_build_up: build.is_some_and(|state| state.running.is_some()),
         is_helper_up: helper.is_some_and(|state| state.running.is_some()),

@@ -24,6 +24,9 @@ use crate::{
     },
 };
 
+/// A container whose image is there starts within this time.
+const START: Duration = Duration::from_secs(2);
+
 /// Within this time a canceled job's `after_script` ends, or is killed.
 const CANCEL_GRACE: Duration = Duration::from_secs(30);
 
@@ -70,6 +73,7 @@ enum Next {
     Output(Option<Result<Vec<u8>, engine::Error>>),
     Service(Option<(String, Result<Vec<u8>, engine::Error>)>),
     Copied(Result<(), engine::Error>),
+    Pulling,
     Late,
 }
 
@@ -104,6 +108,8 @@ pub(super) struct Life<'a> {
     copy: Option<BoxFuture<'static, Result<(), engine::Error>>>,
     last: Option<Pod>,
     observed: Observed,
+    /// When a container that is not there yet waits for its image rather than for its start.
+    pulling: Option<Instant>,
     /// It was said that the pod waits.
     is_pending: bool,
     /// Why no node took the pod, as it was said last.
@@ -147,6 +153,7 @@ impl<'a> Life<'a> {
             copy: None,
             last: None,
             observed: Observed::default(),
+            pulling: None,
             is_pending: false,
             unscheduled: None,
             has_log: false,
@@ -190,6 +197,7 @@ impl<'a> Life<'a> {
             chunk = next_of(&mut self.service_logs) => Next::Service(chunk),
             state = next_of(&mut self.states) => Next::State(state.map(|state| state.map(Box::new))),
             copied = end_of(&mut self.copy) => Next::Copied(copied),
+            () = pulling(self.pulling), if self.stage == Stage::Starting => Next::Pulling,
             () = tokio::time::sleep_until(self.late) => Next::Late,
         }
     }
@@ -225,6 +233,12 @@ impl<'a> Life<'a> {
                 None
             }
             Next::Copied(Err(error)) => self.not_copied(&error),
+            Next::Pulling => {
+                // once is enough: the kubelet says no more until it has the image
+                self.pulling = Some(self.late);
+                record.phase(Phase::Pulling).await;
+                None
+            }
             Next::Late => Some(self.too_late()),
         }
     }
@@ -261,6 +275,9 @@ impl<'a> Life<'a> {
             self.say_pending(&pod, record).await;
             if observed.is_pulling {
                 record.phase(Phase::Pulling).await;
+            }
+            if observed.may_be_pulling {
+                self.pulling.get_or_insert_with(|| Instant::now() + START);
             }
         } else if let (None, Some(failure)) = (&self.trouble, trouble) {
             self.trouble = Some(failure);
@@ -414,6 +431,13 @@ impl<'a> Life<'a> {
             self.stage = Stage::Ending;
             self.late = late;
         }
+    }
+}
+
+async fn pulling(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

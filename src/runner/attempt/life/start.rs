@@ -100,6 +100,7 @@ impl Life<'_> {
         self.name = pod.metadata.name.clone().unwrap_or_default();
         self.pod = pod;
         (self.states, self.log, self.service_logs) = (None, None, None);
+        self.pulling = None;
         (self.last, self.began, self.has_log, self.is_pending) = (None, None, false, false);
         self.observed = Observed::default();
         Ok(true)
