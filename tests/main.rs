@@ -9,5 +9,6 @@ mod lint;
 mod plan;
 mod real_projects;
 mod report;
+mod runner_config;
 mod support;
 mod terminal;
