@@ -22,6 +22,7 @@ pub mod keyword;
 mod merge;
 pub mod node;
 mod reference;
+pub mod regexp;
 pub mod source;
 pub mod surroundings;
 pub mod tree;

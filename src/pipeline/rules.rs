@@ -13,8 +13,9 @@ use crate::config::{
     glob::{self, Glob},
     keyword::{
         Rule,
-        rules::{Changes, Exists},
+        rules::{Changes, Exists, Paths},
     },
+    regexp::Regexp,
 };
 
 /// More comparisons of a path with a pattern than this count as a match
@@ -34,6 +35,8 @@ pub enum Found {
     NothingToCompare,
     /// There are so many paths and patterns that the clause holds.
     TooMany,
+    /// The regular expression takes so long that GitLab would refuse it.
+    TooSlow,
     /// The first path that matches, and what it matches.
     Path {
         /// The pattern, expanded.
@@ -46,7 +49,7 @@ pub enum Found {
 impl Found {
     /// Whether the clause holds.
     pub fn holds(&self) -> bool {
-        !matches!(self, Self::Nothing)
+        !matches!(self, Self::Nothing | Self::TooSlow)
     }
 }
 
@@ -95,8 +98,13 @@ impl<'r> Conditions<'r> {
 
     pub(super) fn find_change(&self, changes: &Changes, scope: &Scope<'_>) -> Found {
         let base = changes.compare_to.as_ref().map(|base| scope.expand_existing(base));
-        let expand = |path: &Spanned<String>| scope.expand_existing(path);
-        self.changed(base, changes.paths.iter().map(expand))
+        match &changes.paths {
+            Paths::Globs(globs) => self.changed(base, globs.iter().map(|glob| scope.expand_existing(glob))),
+            Paths::Regexp(regexp) => match self.changed_paths(base) {
+                Some(changed) => find_regexp(&scope.expand_existing(regexp), &changed),
+                None => Found::NothingToCompare,
+            },
+        }
     }
 
     /// What `only:changes` or `except:changes` finds: variables in its patterns are not expanded.
@@ -104,15 +112,18 @@ impl<'r> Conditions<'r> {
         self.changed(None, paths.iter().map(|path| path.value.clone()))
     }
 
+    fn changed_paths(&self, base: Option<String>) -> Changed {
+        let known = self.changed.borrow().get(&base).cloned();
+        known.unwrap_or_else(|| {
+            let paths = self.repository.changed_paths(base.as_deref()).map(Rc::new);
+            self.changed.borrow_mut().insert(base, paths.clone());
+            paths
+        })
+    }
+
     /// A changed path that matches.
     fn changed(&self, base: Option<String>, patterns: impl Iterator<Item = String>) -> Found {
-        let known = self.changed.borrow().get(&base).cloned();
-        let changed = known.unwrap_or_else(|| {
-            let paths = self.repository.changed_paths(base.as_deref()).map(Rc::new);
-            self.changed.borrow_mut().insert(base.clone(), paths.clone());
-            paths
-        });
-        let Some(changed) = changed else { return Found::NothingToCompare };
+        let Some(changed) = self.changed_paths(base) else { return Found::NothingToCompare };
         let globs: Vec<(String, Glob)> = patterns
             .map(|pattern| {
                 let glob = Glob::ruby(&pattern);
@@ -135,7 +146,13 @@ impl<'r> Conditions<'r> {
         if exists.project.as_ref().is_some_and(elsewhere) {
             return Found::Nothing;
         }
-        let patterns: Vec<String> = exists.paths.iter().map(|path| scope.expand_once(path)).collect();
+        let globs = match &exists.paths {
+            Paths::Globs(globs) => globs,
+            Paths::Regexp(regexp) => {
+                return find_regexp(&scope.expand_once(regexp), self.repository.tree());
+            }
+        };
+        let patterns: Vec<String> = globs.iter().map(|path| scope.expand_once(path)).collect();
         let is_top_level = |pattern: &String| !pattern.contains('/') && !pattern.contains("**");
         let top_level_only = patterns.iter().all(is_top_level);
         let tree = self.repository.tree();
@@ -169,6 +186,22 @@ impl<'r> Conditions<'r> {
     fn files(&self) -> &HashSet<&'r str> {
         self.tree.get_or_init(|| self.repository.tree().iter().map(String::as_str).collect())
     }
+}
+
+/// A path that a regular expression of Ruby's matches (`Clause::RegexpMatcher`).
+fn find_regexp(pattern: &str, paths: &[String]) -> Found {
+    if paths.len() > MAX_COMPARISONS {
+        return Found::TooMany;
+    }
+    let Ok(regexp) = Regexp::new(pattern) else { return Found::Nothing };
+    for path in paths {
+        match regexp.is_match(path) {
+            Ok(true) => return Found::Path { pattern: pattern.to_owned(), path: path.clone() },
+            Ok(false) => {}
+            Err(_) => return Found::TooSlow,
+        }
+    }
+    Found::Nothing
 }
 
 /// How a pattern of `exists` is looked for (`Clause::Exists#glob_type`).

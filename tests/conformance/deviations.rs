@@ -29,36 +29,6 @@ pub(super) const DEVIATIONS: &[Deviation] = &[
     ),
     deviation(
         "schema/negative",
-        "artifacts.yml: browser_performance no paths",
-        "`Entry::Reports` takes an array of strings, and null, for every report",
-    ),
-    deviation(
-        "schema/negative",
-        "artifacts.yml: browser_performance list of string paths",
-        "`Entry::Reports` takes an array of strings, and null, for every report",
-    ),
-    deviation(
-        "schema/negative",
-        "artifacts.yml: browser_performance mixed list of string paths and globs",
-        "`Entry::Reports` takes an array of strings, and null, for every report",
-    ),
-    deviation(
-        "schema/negative",
-        "artifacts.yml: browser_performance string array",
-        "`Entry::Reports` takes an array of strings, and null, for every report",
-    ),
-    deviation(
-        "schema/negative",
-        "artifacts.yml: cyclonedx no paths",
-        "`Entry::Reports` takes an array of strings, and null, for every report",
-    ),
-    deviation(
-        "schema/negative",
-        "artifacts.yml: performance string path",
-        "`Entry::Reports` still has the old name",
-    ),
-    deviation(
-        "schema/negative",
         "image.yml: empty_image",
         "null is not set (`Entry::Unspecified`), so that a job can drop what it extends",
     ),
@@ -66,22 +36,6 @@ pub(super) const DEVIATIONS: &[Deviation] = &[
         "schema/negative",
         "services.yml: empty_services",
         "null is not set (`Entry::Unspecified`), so that a job can drop what it extends",
-    ),
-    deviation(
-        "schema/negative",
-        "services.yml: empty_entrypoint",
-        "`Entry::Imageable` takes empty arrays; it is warned of",
-    ),
-    deviation(
-        "schema/negative",
-        "services.yml: empty_command",
-        "`Entry::Imageable` takes empty arrays; it is warned of",
-    ),
-    deviation("schema/negative", "rules.yml: rules-if-empty", "`Rules::Rule` takes null"),
-    deviation(
-        "schema/negative",
-        "rules.yml: rules:exists as string",
-        "`Rule::Exists::SimpleExists` takes one string",
     ),
 ];
 

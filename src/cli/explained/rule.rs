@@ -156,6 +156,7 @@ fn meaning(found: &Found, verb: &str, nothing: &str) -> String {
     match found {
         Found::Nothing => nothing.to_owned(),
         Found::NothingToCompare => "GitLab has nothing to compare with here, so it holds".to_owned(),
+        Found::TooSlow => "the regular expression takes too long, GitLab would refuse it".to_owned(),
         Found::TooMany => "there are too many paths to compare, so it holds".to_owned(),
         Found::Path { pattern, path } if pattern == path => format!("`{path}` {verb}"),
         Found::Path { pattern, path } => format!("`{path}` {verb} and matches `{pattern}`"),

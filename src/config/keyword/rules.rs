@@ -49,11 +49,30 @@ pub struct Rule {
     pub cancel_on_job_failure: Option<bool>,
 }
 
+/// What `changes` and `exists` match paths with; any match counts.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Paths {
+    /// `paths`: globs after Ruby's `File.fnmatch`.
+    Globs(Vec<Spanned<String>>),
+    /// `regexp`: a regular expression of Ruby's (GitLab 19.2).
+    Regexp(Spanned<String>),
+}
+
+impl Paths {
+    /// The patterns as written.
+    pub fn patterns(&self) -> &[Spanned<String>] {
+        match self {
+            Self::Globs(globs) => globs,
+            Self::Regexp(regexp) => std::slice::from_ref(regexp),
+        }
+    }
+}
+
 /// `rules:changes` and `only:changes`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Changes {
-    /// Globs after Ruby's `File.fnmatch`; any match counts.
-    pub paths: Vec<Spanned<String>>,
+    /// What the paths are matched with.
+    pub paths: Paths,
     /// The ref to compare with instead of the one that the event implies.
     pub compare_to: Option<Spanned<String>>,
 }
@@ -61,8 +80,8 @@ pub struct Changes {
 /// `rules:exists`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exists {
-    /// Globs after Ruby's `File.fnmatch`; any match counts.
-    pub paths: Vec<Spanned<String>>,
+    /// What the paths are matched with.
+    pub paths: Paths,
     /// The project to look in instead of this one.
     pub project: Option<Spanned<String>>,
     /// The ref of that project.

@@ -101,12 +101,12 @@ pub(super) fn of_rules(rules: &[Rule], conditions: &Conditions<'_>, scope: &Scop
 fn clauses(rule: &Rule, conditions: &Conditions<'_>, scope: &Scope<'_>) -> Vec<Clause> {
     let condition = rule.condition.as_ref().map(|condition| traced(condition, scope));
     let changes = rule.changes.as_ref().map(|changes| Clause::Changes {
-        patterns: values(&changes.paths),
+        patterns: values(changes.paths.patterns()),
         compare_to: changes.compare_to.as_ref().map(|base| base.value.clone()),
         found: conditions.find_change(changes, scope),
     });
     let exists = rule.exists.as_ref().map(|exists| Clause::Exists {
-        patterns: values(&exists.paths),
+        patterns: values(exists.paths.patterns()),
         found: conditions.find_file(exists, scope),
     });
     [condition, changes, exists].into_iter().flatten().collect()

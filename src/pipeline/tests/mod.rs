@@ -19,7 +19,7 @@ use crate::config::{
     keyword::{
         Inherit, Job, Policy, Rule, Variable, Variables, When, Workflow,
         job::{Environment, EnvironmentAction, Need, NeedTarget, Retry},
-        rules::{Changes, Exists},
+        rules::{Changes, Exists, Paths},
     },
     node::Mapping,
 };
@@ -104,11 +104,11 @@ fn when(condition: &str) -> Rule {
 }
 
 fn changes(paths: &[&str]) -> Rule {
-    Rule { changes: Some(Changes { paths: texts(paths), compare_to: None }), ..Rule::default() }
+    Rule { changes: Some(Changes { paths: Paths::Globs(texts(paths)), compare_to: None }), ..Rule::default() }
 }
 
 fn exists(paths: &[&str]) -> Rule {
-    let exists = Exists { paths: texts(paths), project: None, reference: None };
+    let exists = Exists { paths: Paths::Globs(texts(paths)), project: None, reference: None };
     Rule { exists: Some(exists), ..Rule::default() }
 }
 

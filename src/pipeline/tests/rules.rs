@@ -11,6 +11,24 @@ fn is_in(rules: Vec<Rule>, event: Event, files: &Files) -> bool {
 }
 
 #[test]
+fn a_regexp_is_rubys_and_finds_a_path() {
+    let files = Files::changed(&["docs/a.md"]);
+    for (pattern, expected) in [
+        (r"\.md$", true),
+        (r"\A(?!docs/)", false),
+        ("^docs/a.md@$CI_COMMIT_BRANCH$", false),
+        ("$CI_COMMIT_BRANCH|md", true),
+        ("(", false),
+    ] {
+        let rule = Rule {
+            changes: Some(Changes { paths: Paths::Regexp(text(pattern)), compare_to: None }),
+            ..Rule::default()
+        };
+        assert_eq!(is_in(vec![rule], push("main"), &files), expected, "{pattern}");
+    }
+}
+
+#[test]
 fn the_first_rule_that_matches_decides() {
     let on_main = "$CI_COMMIT_BRANCH == \"main\"";
     for (rules, branch, expected) in [
@@ -75,7 +93,7 @@ fn changes_hold_for_any_path_and_without_a_diff() {
 fn changes_compare_to_a_ref_of_a_variable() {
     let compared = |paths: &[&str]| {
         let compare_to = Some(text("$CI_DEFAULT_BRANCH"));
-        Rule { changes: Some(Changes { paths: texts(paths), compare_to }), ..Rule::default() }
+        Rule { changes: Some(Changes { paths: Paths::Globs(texts(paths)), compare_to }), ..Rule::default() }
     };
     assert!(is_in(vec![compared(&["since/main"])], tag("v1"), &Files::default()));
     assert!(!is_in(vec![compared(&["since/x"])], tag("v1"), &Files::default()));

@@ -2,60 +2,22 @@
 
 use super::{context::Context, expression, fields::Fields, value::Value};
 use crate::config::{
-    Diagnostic,
     node::{Kind, Value as Scalar},
     source::Spanned,
 };
 
-/// `release` (`Entry::Release`).
-pub(super) fn release(value: &Value<'_>, cx: &mut Context<'_>) -> Option<()> {
-    let fields = value.fields(cx)?;
-    for key in ["tag_name", "description"] {
-        fields.required(key, cx).and_then(|value| value.name(cx));
-    }
-    for key in ["tag_message", "name", "ref", "released_at"] {
-        fields.get(key).and_then(|value| value.string(cx));
-    }
-    fields.get("milestones").and_then(|milestones| milestones.one_or_more(cx));
-    if let Some(assets) = fields.get("assets").and_then(|assets| assets.fields(cx)) {
-        assets.required("links", cx);
-        assets.finish(cx);
-    }
-    fields.finish(cx);
-    Some(())
-}
-
 /// `id_tokens`; the variables that they would set.
 pub(super) fn id_tokens(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Vec<Spanned<String>>> {
     each(value, cx, |token, cx| {
-        token.required("aud", cx).and_then(|audience| audience.one_or_more(cx));
-    })
-}
-
-/// `secrets`; the variables that they would set.
-pub(super) fn secrets(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Vec<Spanned<String>>> {
-    let providers = [
-        "vault",
-        "azure_key_vault",
-        "gcp_secret_manager",
-        "aws_secrets_manager",
-        "gitlab_secrets_manager",
-        "akeyless",
-    ];
-    each(value, cx, |secret, cx| {
-        secret.get("file").and_then(|file| file.boolean(cx));
-        secret.get("token").and_then(|token| token.string(cx));
-        let named = providers.iter().filter(|provider| secret.get(provider).is_some());
-        if named.count() == 0 {
-            let message = format!("a secret{} names no provider", secret.owner);
-            let help = format!("providers are {}", providers.map(|name| format!("`{name}`")).join(", "));
-            cx.report(Diagnostic::error("missing-keyword", message, secret.span).help(help));
+        let Some(audience) = token.required("aud", cx) else { return };
+        if audience.one_or_more(cx).is_some_and(|names| names.is_empty()) {
+            cx.report(audience.error("empty-value", "can't be blank"));
         }
     })
 }
 
 /// A hash of hashes; its keys with their places.
-fn each(
+pub(super) fn each(
     value: &Value<'_>,
     cx: &mut Context<'_>,
     check: impl Fn(&Fields<'_>, &mut Context<'_>),

@@ -17,12 +17,14 @@ pub(super) const UPLOAD_WHEN: [(&str, UploadWhen); 3] = [
     ("always", UploadWhen::Always),
 ];
 
+/// Kinds of reports that take one path only: what makes them writes one file. GitLab's schema also has
+/// `annotations` here, of which CMake's project has several.
+const SINGLE: [&str; 2] = ["accessibility", "browser_performance"];
+
 /// Kinds of reports that take one path or several.
-const REPORTS: [&str; 29] = [
-    "accessibility",
+const REPORTS: [&str; 26] = [
     "annotations",
     "api_fuzzing",
-    "browser_performance",
     "cluster_image_scanning",
     "codequality",
     "container_scanning",
@@ -37,7 +39,6 @@ const REPORTS: [&str; 29] = [
     "load_performance",
     "lsif",
     "metrics",
-    "performance",
     "repository_xray",
     "requirements",
     "requirements_v2",
@@ -104,15 +105,17 @@ fn check_publication(fields: &Fields<'_>, artifacts: &Artifacts, cx: &mut Contex
 fn reports(value: &Value<'_>, cx: &mut Context<'_>) -> Option<IndexMap<String, Vec<Spanned<String>>>> {
     let fields = value.fields(cx)?;
     let mut reports = IndexMap::new();
+    for kind in SINGLE {
+        if let Some(path) = fields.written(kind).and_then(|path| path.name(cx)) {
+            reports.insert(kind.to_owned(), vec![path]);
+        }
+    }
     for kind in REPORTS {
-        let Some(report) = fields.get(kind) else { continue };
-        if let Some(paths) = report.one_or_more(cx) {
-            if kind == "performance" {
-                cx.report(report.warning("old-keyword", "is the old name of `browser_performance`"));
-            }
+        if let Some(paths) = fields.written(kind).and_then(|paths| paths.one_or_more(cx)) {
             reports.insert(kind.to_owned(), paths);
         }
     }
+    refuse_old_name(&fields, cx);
     if let Some(coverage) = fields.get("coverage_report")
         && let Some(path) = coverage_report(&coverage, cx)
     {
@@ -120,6 +123,14 @@ fn reports(value: &Value<'_>, cx: &mut Context<'_>) -> Option<IndexMap<String, V
     }
     fields.finish(cx);
     Some(reports)
+}
+
+/// The name that `browser_performance` had until GitLab 14.0.
+fn refuse_old_name(fields: &Fields<'_>, cx: &mut Context<'_>) {
+    if let Some(old) = fields.get("performance") {
+        let rest = "is the old name of `browser_performance`";
+        cx.report(old.error("old-keyword", rest).help("write `browser_performance`"));
+    }
 }
 
 fn coverage_report(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Spanned<String>> {

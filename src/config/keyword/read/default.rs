@@ -1,7 +1,7 @@
 //! `default`, the old global forms of it, and `inherit` (`Entry::Default`, `Entry::Inherit`).
 
 use super::{
-    accepted, artifacts, cache, context::Context, duration, fields::Fields, image, retry, script,
+    accepted, artifacts, cache, context::Context, duration, fields::Fields, image, retry, script, secrets,
     value::Value,
 };
 use crate::config::{
@@ -89,7 +89,7 @@ pub(super) fn of(top: &Fields<'_>, cx: &mut Context<'_>) -> Defaults {
     // `default:timeout` has no effect on GitLab (issue 213634); it is only checked.
     fields.get("timeout").and_then(|timeout| duration::read(&timeout, LONGEST_TIMEOUT, cx));
     fields.get("identity").and_then(|identity| accepted::identity(&identity, cx));
-    fields.get("secrets").and_then(|secrets| accepted::secrets(&secrets, cx));
+    fields.get("secrets").and_then(|secrets| secrets::read(&secrets, cx));
     for keyword in OLD {
         if let (Some(global), Some(_)) = (top.get(keyword), fields.get(keyword)) {
             let message = format!("`{keyword}` is defined at the top level and in `default`");
@@ -152,7 +152,7 @@ fn tags(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Vec<Spanned<String>>>
         let rest = format_args!("must have less than {TOO_MANY_TAGS} entries, not {}", items.len());
         cx.report(value.error("too-many", rest));
     }
-    Some(items.iter().filter_map(|tag| tag.string(cx)).collect())
+    Some(items.iter().filter_map(|tag| tag.name(cx)).collect())
 }
 
 /// `inherit`: what a job takes of `default` and of the global variables.

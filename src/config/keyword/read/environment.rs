@@ -1,6 +1,6 @@
 //! `environment` (`Entry::Environment`).
 
-use super::{context::Context, duration, value::Value};
+use super::{context::Context, duration, fields::Fields, value::Value};
 use crate::config::{
     keyword::job::{Environment, EnvironmentAction},
     source::Spanned,
@@ -37,21 +37,52 @@ pub(super) fn read(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Environmen
     }
     let fields = value.fields(cx)?;
     let name = fields.required("name", cx).and_then(|value| name(&value, cx));
-    let url = fields.get("url").and_then(|url| url.string(cx));
-    if let Some(url) = url.as_ref().filter(|url| url.chars().count() > LONGEST_URL) {
-        let rest = format_args!("has a `url` with more than {LONGEST_URL} characters: {}", url.value);
-        cx.report(value.error("too-long", rest));
-    }
+    let url = fields.get("url").and_then(|value| url(&value, cx));
     let action = fields.get("action").and_then(|action| action.choice(&ACTIONS, cx));
     let tier = fields.get("deployment_tier").and_then(|value| tier(&value, cx));
     let on_stop = fields.get("on_stop").and_then(|job| job.string(cx));
     fields.get("auto_stop_in").and_then(|value| duration::check(&value, cx));
-    if let Some(kubernetes) = fields.get("kubernetes").and_then(|kubernetes| kubernetes.fields(cx)) {
-        kubernetes.ignore(&["agent", "namespace", "flux_resource_path", "managed_resources", "dashboard"]);
-        kubernetes.finish(cx);
-    }
+    fields.get("kubernetes").and_then(|kubernetes| check_kubernetes(&kubernetes, cx));
     fields.finish(cx);
     Some(Environment { url, action: action.unwrap_or_default(), tier, on_stop, ..named(name?) })
+}
+
+/// An address, or a variable that holds one.
+fn url(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Spanned<String>> {
+    let url = value.string(cx)?;
+    if url.chars().count() > LONGEST_URL {
+        cx.report(value.error("too-long", format_args!("has more than {LONGEST_URL} characters")));
+    }
+    let is_address = ["http://", "https://"]
+        .iter()
+        .any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+    if !is_address && !url.starts_with('$') {
+        let rest = "should begin with `http://`, `https://` or a variable";
+        cx.report(value.error("bad-url", rest));
+    }
+    Some(url)
+}
+
+/// What a connected agent would be told (`Entry::Kubernetes`).
+fn check_kubernetes(value: &Value<'_>, cx: &mut Context<'_>) -> Option<()> {
+    let fields = value.fields(cx)?;
+    fields.get("agent").and_then(|agent| agent.string(cx));
+    check_place(&fields, cx);
+    if let Some(resources) = fields.get("managed_resources").and_then(|resources| resources.fields(cx)) {
+        resources.get("enabled").and_then(|enabled| enabled.boolean(cx));
+        resources.finish(cx);
+    }
+    if let Some(dashboard) = fields.get("dashboard").and_then(|dashboard| dashboard.fields(cx)) {
+        check_place(&dashboard, cx);
+        dashboard.finish(cx);
+    }
+    fields.finish(cx);
+    Some(())
+}
+
+fn check_place(fields: &Fields<'_>, cx: &mut Context<'_>) {
+    fields.get("namespace").and_then(|namespace| namespace.name(cx));
+    fields.get("flux_resource_path").and_then(|path| path.string(cx));
 }
 
 fn named(name: Spanned<String>) -> Environment {

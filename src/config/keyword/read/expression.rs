@@ -3,6 +3,7 @@
 use super::{context::Context, value::Value};
 use crate::config::{
     expression::{Expression, Pattern},
+    regexp::Regexp,
     source::Spanned,
 };
 
@@ -27,6 +28,22 @@ pub(super) fn is_pattern(text: &str) -> bool {
     parts.is_some_and(|(pattern, flags)| {
         !pattern.is_empty() && flags.chars().all(|flag| "ismU".contains(flag))
     })
+}
+
+/// Reports a pattern that is none of Ruby's. One with variables is complete only once they are known.
+pub(super) fn check_regexp(value: &Value<'_>, cx: &mut Context<'_>) -> Option<()> {
+    let text = value.node.as_str()?;
+    let names = |rest: &str| rest.starts_with(|next: char| next.is_ascii_alphabetic() || "_{".contains(next));
+    let has_variables = text.split('$').skip(1).any(names);
+    match Regexp::new(text) {
+        Err(why) if !has_variables => {
+            cx.report(
+                value.error("bad-regex", format_args!("must be a regular expression of Ruby's: {why}")),
+            );
+            None
+        }
+        _ => Some(()),
+    }
 }
 
 /// Reports a pattern that RE2 would refuse.

@@ -145,7 +145,7 @@ fn stages(value: Option<&Value<'_>>, span: Span, cx: &mut Context<'_>) -> Vec<Sp
 
 fn workflow(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Workflow> {
     let fields = value.fields(cx)?;
-    let name = fields.get("name").and_then(|name| name.string(cx));
+    let name = fields.get("name").and_then(|name| name.name(cx));
     if let Some(name) = name.as_ref().filter(|name| name.chars().count() > LONGEST_NAME) {
         let message = format!("`workflow:name` has at most {LONGEST_NAME} characters");
         cx.report(Diagnostic::error("too-long", message, name.span));
@@ -154,11 +154,7 @@ fn workflow(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Workflow> {
     let auto_cancel = fields.get("auto_cancel");
     let cancel = auto_cancel.and_then(|auto_cancel| rules::read_auto_cancel(&auto_cancel, cx));
     fields.finish(cx);
-    Some(Workflow {
-        name: name.filter(|name| !name.trim().is_empty()),
-        rules,
-        cancel_on_job_failure: cancel.unwrap_or(false),
-    })
+    Some(Workflow { name, rules, cancel_on_job_failure: cancel.unwrap_or(false) })
 }
 
 /// GitLab's own warning (`Entry::Processable#validate_against_warnings`), once for all jobs.

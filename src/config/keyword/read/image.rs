@@ -8,7 +8,7 @@ use super::{
 };
 use crate::config::{
     keyword::job::{Image, PullPolicy, Service},
-    node::Kind,
+    node::{Kind, Value as Scalar},
     source::Spanned,
 };
 
@@ -45,6 +45,7 @@ fn service(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Service> {
     let image = imageable(&fields, cx);
     let aliases = fields.get("alias").and_then(|alias| alias.string(cx));
     let command = fields.get("command").and_then(|command| arguments(&command, cx));
+    refuse_no_arguments(&fields, cx);
     let variables = fields.get("variables").and_then(|value| variables::read(&value, Scope::Job, cx));
     fields.finish(cx);
     Some(Service {
@@ -53,6 +54,17 @@ fn service(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Service> {
         command,
         variables: variables.unwrap_or_default(),
     })
+}
+
+/// An empty list would change nothing about a service.
+fn refuse_no_arguments(fields: &Fields<'_>, cx: &mut Context<'_>) {
+    for key in ["entrypoint", "command"] {
+        let Some(words) = fields.get(key) else { continue };
+        if words.node.as_sequence().is_some_and(<[_]>::is_empty) {
+            let help = "leave it out to keep what the image says";
+            cx.report(words.error("empty-value", "can't be blank").help(help));
+        }
+    }
 }
 
 /// The fields of the hash form; `Some(None)` for the string form.
@@ -80,7 +92,7 @@ fn imageable(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<Image> {
     let platform = fields.written("docker").and_then(|docker| docker_options(&docker, cx));
     let kubernetes_user = fields.written("kubernetes").and_then(|kubernetes| {
         let options = kubernetes.fields(cx)?;
-        let user = options.get("user").and_then(|value| user(&value, cx));
+        let user = options.get("user").and_then(|value| kubernetes_user(&value, cx));
         options.finish(cx);
         user
     });
@@ -91,33 +103,36 @@ fn imageable(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<Image> {
 fn docker_options(docker: &Value<'_>, cx: &mut Context<'_>) -> Option<Spanned<String>> {
     let options = docker.fields(cx)?;
     let platform = options.get("platform").and_then(|platform| platform.name(cx));
-    options.get("user").and_then(|value| user(&value, cx));
+    if let Some(user) = options.get("user")
+        && user.string(cx).is_some()
+    {
+        check_length(&user, cx);
+    }
     options.finish(cx);
     platform
 }
 
-/// A user: a string, or a number, which stands for itself.
-fn user(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Spanned<String>> {
-    let text = match &value.node.kind {
-        Kind::Scalar(scalar) if !value.node.is_null() && value.node.as_bool().is_none() => {
-            // `1001:1001` is a number to Psych (base 60); what was written is what is meant.
-            Spanned::new(scalar.text.clone(), value.span())
-        }
-        _ => return value.expected("a string or an integer", cx),
-    };
+/// A user of Kubernetes: a string, or a number, which stands for itself.
+fn kubernetes_user(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Spanned<String>> {
+    match value.node.as_scalar().map(|scalar| &scalar.value) {
+        Some(Scalar::String | Scalar::Int(_)) => check_length(value, cx),
+        _ => value.expected("a string or an integer", cx),
+    }
+}
+
+/// `1001:1001` is a number to Psych (base 60); what was written is what is meant.
+fn check_length(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Spanned<String>> {
+    let text = value.node.as_scalar()?.text.clone();
     if text.is_empty() || text.chars().count() > LONGEST_USER {
         cx.report(value.error("wrong-length", format_args!("should have 1 to {LONGEST_USER} characters")));
         return None;
     }
-    Some(text)
+    Some(Spanned::new(text, value.span()))
 }
 
 /// `entrypoint` and `command`: arrays of strings.
 fn arguments(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Vec<String>> {
     let words = value.strings(cx)?;
-    if words.is_empty() {
-        cx.report(value.warning("empty-value", "is empty, so it changes nothing"));
-    }
     Some(words.into_iter().map(|word| word.value).collect())
 }
 

@@ -8,9 +8,9 @@ use super::{
     default::{self, Defaults},
     duration, environment,
     fields::Fields,
-    needs, parallel, policy, retry,
+    needs, parallel, policy, release, retry,
     rules::{self, Of},
-    run, script, trigger,
+    run, script, secrets, trigger,
     value::Value,
     variables::{self, Scope},
 };
@@ -264,10 +264,10 @@ fn read_delay(job: &mut Job, fields: &Fields<'_>, cx: &mut Context<'_>) {
 /// What only a server can do.
 fn read_server_keywords(job: &mut Job, fields: &Fields<'_>, cx: &mut Context<'_>) {
     if let Some(value) = fields.get("release") {
-        accepted::release(&value, cx);
+        release::check(&value, cx);
         job.release = fields.key("release");
     }
-    if let Some(secrets) = fields.get("secrets").and_then(|value| accepted::secrets(&value, cx)) {
+    if let Some(secrets) = fields.get("secrets").and_then(|value| secrets::read(&value, cx)) {
         job.token_variables.extend(secrets);
     }
     fields.get("identity").and_then(|value| accepted::identity(&value, cx));

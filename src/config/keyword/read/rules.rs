@@ -8,10 +8,14 @@ use super::{
     value::Value,
     variables::{self, Scope},
 };
-use crate::config::keyword::{
-    duration::LONGEST_DELAY,
-    job::AllowFailure,
-    rules::{Changes, Exists, Rule, When},
+use crate::config::{
+    diagnostic::Diagnostic,
+    keyword::{
+        duration::LONGEST_DELAY,
+        job::AllowFailure,
+        rules::{Changes, Exists, Paths, Rule, When},
+    },
+    source::Spanned,
 };
 
 /// Levels of arrays that GitLab flattens.
@@ -19,6 +23,9 @@ const LEVELS: usize = 10;
 
 /// The most patterns of `changes` and `exists`.
 const MOST_PATTERNS: usize = 50;
+
+/// The longest `regexp` (`REGEXP_MAX_LENGTH`).
+const LONGEST_REGEXP: usize = 255;
 
 /// The words of `when`.
 const WHEN: [(&str, When); 6] = [
@@ -58,8 +65,8 @@ fn rule(value: &Value<'_>, of: Of, cx: &mut Context<'_>) -> Option<Rule> {
     }
     let mut rule = Rule { span: Some(value.span()), ..Rule::default() };
     if fields.written("if").is_some_and(|condition| condition.node.is_null()) {
-        let rest = "has an empty `if`, so this rule always matches";
-        cx.report(value.warning("empty-value", rest));
+        let rest = "has an empty `if`, which would always match";
+        cx.report(value.error("empty-value", rest).help("write the condition, or leave `if` out"));
     }
     rule.condition = fields.get("if").and_then(|condition| expression::read(&condition, cx));
     rule.changes = fields.get("changes").and_then(|changes| read_changes(&changes, cx));
@@ -116,28 +123,23 @@ pub(super) fn read_auto_cancel(value: &Value<'_>, cx: &mut Context<'_>) -> Optio
 /// `changes`: patterns, or a hash with `paths` and `compare_to`.
 fn read_changes(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Changes> {
     if value.node.as_sequence().is_some() {
-        return Some(Changes { paths: patterns(value, cx)?, compare_to: None });
+        return Some(Changes { paths: Paths::Globs(patterns(value, cx)?), compare_to: None });
     }
     if value.node.as_mapping().is_none() {
         return value.expected("an array of strings or a hash", cx);
     }
     let fields = value.fields(cx)?;
     let compare_to = fields.get("compare_to").and_then(|reference| reference.string(cx));
-    let paths = patterns_of(&fields, cx);
+    let paths = paths(&fields, cx);
     fields.finish(cx);
     Some(Changes { paths: paths?, compare_to })
 }
 
 /// `exists`: patterns, or a hash with `paths`, `project` and `ref`.
 fn read_exists(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Exists> {
-    let here = |paths| Exists { paths, project: None, reference: None };
     if value.node.as_sequence().is_some() {
-        return Some(here(patterns(value, cx)?));
-    }
-    if value.node.as_str().is_some() {
-        let rest = "should be an array; GitLab takes one string by accident";
-        cx.report(value.warning("wrong-type", rest));
-        return Some(here(vec![value.string(cx)?]));
+        let paths = Paths::Globs(patterns(value, cx)?);
+        return Some(Exists { paths, project: None, reference: None });
     }
     if value.node.as_mapping().is_none() {
         return value.expected("an array of strings or a hash", cx);
@@ -149,24 +151,29 @@ fn read_exists(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Exists> {
         cx.report(reference.error("missing-keyword", "needs `project` beside it"));
     }
     let reference = reference.and_then(|reference| reference.string(cx));
-    let paths = patterns_of(&fields, cx);
+    let paths = paths(&fields, cx);
     fields.finish(cx);
     Some(Exists { paths: paths?, project, reference })
 }
 
-type Patterns = Vec<crate::config::source::Spanned<String>>;
-
-/// `paths`, or `regexp`, which is newer and not evaluated here.
-fn patterns_of(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<Patterns> {
-    if let Some(regexp) = fields.get("regexp") {
-        regexp.string(cx)?;
-        fields.ignore(&["paths"]);
-        return None;
+/// `paths`, or `regexp`, which is newer.
+fn paths(fields: &Fields<'_>, cx: &mut Context<'_>) -> Option<Paths> {
+    let Some(regexp) = fields.get("regexp") else {
+        return Some(Paths::Globs(patterns(&fields.required("paths", cx)?, cx)?));
+    };
+    if let (Some(_), Some(key)) = (fields.get("paths"), fields.key("regexp")) {
+        let message = format!("`paths` and `regexp`{} cannot be used together", fields.owner);
+        cx.report(Diagnostic::error("conflicting-keywords", message, key));
     }
-    patterns(&fields.required("paths", cx)?, cx)
+    let text = regexp.string(cx)?;
+    if text.chars().count() > LONGEST_REGEXP {
+        cx.report(regexp.error("too-long", format_args!("has more than {LONGEST_REGEXP} characters")));
+    }
+    expression::check_regexp(&regexp, cx)?;
+    Some(Paths::Regexp(text))
 }
 
-fn patterns(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Patterns> {
+fn patterns(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Vec<Spanned<String>>> {
     let paths = value.strings(cx)?;
     if paths.len() > MOST_PATTERNS {
         let rest = format_args!("has {} patterns, GitLab takes {MOST_PATTERNS}", paths.len());

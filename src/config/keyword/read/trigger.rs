@@ -34,7 +34,7 @@ pub(super) fn read(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Trigger> {
     let known = strategy.as_ref().and_then(|value| value.choice(&[("depend", ()), ("mirror", ())], cx));
     let strategy = known.and(strategy).and_then(|strategy| strategy.string(cx));
     let (yaml, pipeline) = fields.get("forward").map_or((None, None), |value| forward(&value, cx));
-    fields.ignore(&["inputs"]);
+    fields.get("inputs").and_then(|inputs| check_inputs(&inputs, cx));
     fields.finish(cx);
     Some(Trigger {
         strategy,
@@ -95,19 +95,47 @@ fn check_includes(include: &Value<'_>, cx: &mut Context<'_>) {
     for item in items {
         match &item.node.kind {
             Kind::Mapping(_) => check_include(&item, cx),
-            _ if item.node.as_str().is_some() => {}
+            _ if item.node.as_str().is_some() => check_file_name(&item, cx),
             _ => drop(item.expected::<()>("a string or a hash", cx)),
         }
     }
 }
 
+/// GitLab includes only files that are called `.yml` or `.yaml`; a variable may hold the name.
+fn check_file_name(value: &Value<'_>, cx: &mut Context<'_>) {
+    let name = value.node.as_str().unwrap_or_default();
+    if !name.contains('$') && !name.ends_with(".yml") && !name.ends_with(".yaml") {
+        cx.report(
+            value.error("bad-file-name", format_args!("names `{name}`, which is not `.yml` or `.yaml`")),
+        );
+    }
+}
+
+/// `inputs`: a hash of values.
+fn check_inputs(value: &Value<'_>, cx: &mut Context<'_>) -> Option<()> {
+    let Kind::Mapping(mapping) = &value.node.kind else { return value.expected("a hash", cx) };
+    let word = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-');
+    for (name, entry) in mapping.iter().filter(|(name, _)| !name.chars().all(word)) {
+        let message = format!("an input cannot be called `{name}`");
+        let help = "names of inputs hold letters, digits, `_` and `-`";
+        cx.report(Diagnostic::error("bad-name", message, entry.key).help(help));
+    }
+    Some(())
+}
+
 fn check_include(item: &Value<'_>, cx: &mut Context<'_>) {
     let Some(fields) = item.fields(cx) else { return };
-    fields.ignore(&["inputs", "rules", "integrity", "cache"]);
+    fields.get("inputs").and_then(|inputs| check_inputs(&inputs, cx));
+    fields.ignore(&["rules", "integrity", "cache"]);
     let kinds = ["local", "template", "component", "remote", "artifact", "project"];
     let named = kinds.iter().filter_map(|kind| fields.get(kind)).collect::<Vec<_>>();
     for kind in &named {
         kind.name(cx);
+    }
+    for kind in ["local", "template", "remote", "artifact"] {
+        if let Some(name) = fields.get(kind) {
+            check_file_name(&name, cx);
+        }
     }
     if named.is_empty() {
         let rest = "should have one of `local`, `project`, `template`, `component`, `remote`, `artifact`";

@@ -40,11 +40,6 @@ impl<'n> Value<'n> {
         Diagnostic::error(code, format!("`{}`{} {rest}", self.path, self.owner), self.node.span)
     }
 
-    /// Like [`Value::error`], for what GitLab takes.
-    pub(super) fn warning(&self, code: &'static str, rest: impl std::fmt::Display) -> Diagnostic {
-        Diagnostic::warning(code, format!("`{}`{} {rest}", self.path, self.owner), self.node.span)
-    }
-
     /// Reports that something else is expected here.
     pub(super) fn expected<T>(&self, what: &str, cx: &mut Context<'_>) -> Option<T> {
         if matches!(self.node.as_scalar().map(|scalar| &scalar.value), Some(Scalar::Refused(_))) {
@@ -158,6 +153,10 @@ impl<'n> Value<'n> {
     /// Exit codes: an integer, or an array of them.
     pub(super) fn exit_codes(&self, cx: &mut Context<'_>) -> Option<Vec<i32>> {
         let codes: Vec<i128> = match self.items() {
+            Some(_) if self.node.as_sequence().is_some_and(<[_]>::is_empty) => {
+                cx.report(self.error("empty-value", "should name an exit code"));
+                return None;
+            }
             Some(items) => items.filter_map(|item| item.integer(cx)).collect(),
             None => vec![self.integer(cx)?],
         };

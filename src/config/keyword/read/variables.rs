@@ -65,7 +65,7 @@ fn scalar(value: &Value<'_>, cx: &mut Context<'_>) -> Option<String> {
 
 fn check_options(options: &Value<'_>, value: Option<&str>, cx: &mut Context<'_>) {
     let Some(list) = options.strings(cx) else { return };
-    if !list.is_empty() && !list.iter().any(|option| Some(option.as_str()) == value) {
+    if !list.iter().any(|option| Some(option.as_str()) == value) {
         let help = "GitLab offers the options when a pipeline is started by hand, `value` first";
         cx.report(options.error("value-not-in-options", "should hold the variable's `value`").help(help));
     }

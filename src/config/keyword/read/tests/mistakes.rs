@@ -114,7 +114,7 @@ regex: {script: x, only: [/ma(in/]}
     8:17 [bad-expression] `rules:if` of job `rule` has invalid expression syntax: `${...}` is not known in expressions (write `$B`)
     9:18 [bad-expression] `rules:if` of job `rule` has invalid expression syntax: the regular expression does not end, or holds fewer than two characters (write it as `/pattern/` with at least two characters, a slash inside as `\/`)
     10:11 [bad-expression] `rules:if` of job `rule` has invalid expression syntax: a value is missing at the end
-    12:7 warning: [empty-value] `rules` of job `rule` has an empty `if`, so this rule always matches
+    12:7 [empty-value] `rules` of job `rule` has an empty `if`, which would always match (write the condition, or leave `if` out)
     13:13 [unknown-value] `rules:when` of job `rule` should be one of `on_success`, `on_failure`, `always`, `never`, `manual`, `delayed`, not `sometimes`
     14:17 [start-in-without-delay] `rules:start_in` of job `rule` needs `when: delayed` beside it
     15:7 [missing-keyword] `rules:start_in` of job `rule` is missing
@@ -122,7 +122,7 @@ regex: {script: x, only: [/ma(in/]}
     16:17 [unknown-keyword] unknown keyword `path` in `rules:changes` of job `rule` (did you mean `paths`?)
     17:15 [wrong-type] `rules:exists` of job `rule` should be an array of strings or a hash, not an integer
     18:33 [missing-keyword] `rules:exists:ref` of job `rule` needs `project` beside it
-    19:15 warning: [wrong-type] `rules:exists` of job `rule` should be an array; GitLab takes one string by accident
+    19:15 [wrong-type] `rules:exists` of job `rule` should be an array of strings or a hash, not a string
     20:7 [unknown-keyword] unknown keyword `unless` in `rules` of job `rule`
     21:32 [wrong-type] `rules:interruptible` of job `rule` should be a boolean, not an integer
     22:25 [wrong-type] `only` of job `only` should be an array of refs or a hash, not a string
@@ -275,5 +275,87 @@ c: {run: [{name: a, step: 1}, {name: b, step: {git: {url: x}}}, {name: c, script
     4:27 [wrong-type] `run:step` of job `c` should be a string or a hash, not an integer (quote it: "1")
     4:53 [missing-keyword] `run:step:git:rev` of job `c` is missing
     4:91 [wrong-type] `run:env` of job `c` should be a hash, not an array
+    "#);
+}
+
+#[test]
+fn of_what_only_a_server_acts_on() {
+    assert_snapshot!(mistakes("
+a:
+  script: x
+  secrets:
+    NONE: {file: true}
+    TWO: {vault: x, gitlab_secrets_manager: {name: x}}
+    VAULT: {vault: {engine: {name: kv}, path: x, field: y, other: z}}
+    GOOGLE: {gcp_secret_manager: {name: x, version: 1.5}}
+    AZURE: {azure_key_vault: x}
+    AWS: {aws_secrets_manager: {region: x}}
+b:
+  script: x
+  release:
+    tag_name: v1
+    description: x
+    released_at: tomorrow
+    assets: {links: [{name: x, kind: y}, {name: x, url: y, link_type: z}]}
+c:
+  script: x
+  id_tokens: {TOKEN: {aud: []}}
+  environment:
+    name: x
+    url: example.com
+    kubernetes: {agent: [x], namespace: '', dashboard: {url: x}}
+"), @r#"
+    5:11 [missing-keyword] a secret of job `a` names no provider (providers are `vault`, `azure_key_vault`, `gcp_secret_manager`, `aws_secrets_manager`, `gitlab_secrets_manager`, `akeyless`)
+    6:45 [conflicting-keywords] `secrets:TWO:gitlab_secrets_manager` of job `a` stands beside `vault`: a secret has one provider
+    7:29 [missing-keyword] `secrets:VAULT:vault:engine:path` of job `a` is missing
+    7:60 [unknown-keyword] unknown keyword `other` in `secrets:VAULT:vault` of job `a`
+    8:13 [missing-keyword] `secrets:GOOGLE:token` of job `a` is missing
+    8:53 [wrong-type] `secrets:GOOGLE:gcp_secret_manager:version` of job `a` should be a string, not a number (quote it: "1.5")
+    9:30 [wrong-type] `secrets:AZURE:azure_key_vault` of job `a` should be a hash, not a string
+    10:32 [missing-keyword] `secrets:AWS:aws_secrets_manager:secret_id` of job `a` is missing
+    16:18 [bad-date] `release:released_at` of job `b` should be a date and time after ISO 8601 (it looks like `2026-03-15T08:00:00Z`)
+    17:22 [missing-keyword] `release:assets:links:url` of job `b` is missing
+    17:32 [unknown-keyword] unknown keyword `kind` in `release:assets:links` of job `b`
+    17:71 [unknown-value] `release:assets:links:link_type` of job `b` should be one of `runbook`, `package`, `image`, `other`, not `z`
+    20:28 [empty-value] `id_tokens:TOKEN:aud` of job `c` can't be blank
+    23:10 [bad-url] `environment:url` of job `c` should begin with `http://`, `https://` or a variable
+    24:25 [wrong-type] `environment:kubernetes:agent` of job `c` should be a string, not an array
+    24:41 [empty-value] `environment:kubernetes:namespace` of job `c` can't be blank
+    24:57 [unknown-keyword] unknown keyword `url` in `environment:kubernetes:dashboard` of job `c`
+    "#);
+}
+
+#[test]
+fn of_patterns_and_lists_that_say_nothing() {
+    assert_snapshot!(mistakes("
+a:
+  script: x
+  rules:
+    - if:
+    - changes: {paths: [x], regexp: x}
+    - exists: {regexp: '('}
+    - exists: x
+  tags: ['']
+  retry: {exit_codes: []}
+  services: [{name: x, entrypoint: [], command: []}]
+  image: {name: x, docker: {user: 1000}}
+  artifacts: {reports: {performance: x, accessibility: [x], junit: null}}
+b:
+  trigger: {include: child.json, inputs: x}
+"), @r#"
+    5:7 [empty-value] `rules` of job `a` has an empty `if`, which would always match (write the condition, or leave `if` out)
+    6:29 [conflicting-keywords] `paths` and `regexp` of job `a` cannot be used together
+    7:24 [bad-regex] `rules:exists:regexp` of job `a` must be a regular expression of Ruby's: Parsing error at position 1: Opening parenthesis without closing parenthesis
+    8:15 [wrong-type] `rules:exists` of job `a` should be an array of strings or a hash, not a string
+    9:10 [empty-value] `tags` of job `a` can't be blank
+    10:23 [empty-value] `retry:exit_codes` of job `a` should name an exit code
+    11:36 [empty-value] `services:entrypoint` of job `a` can't be blank (leave it out to keep what the image says)
+    11:49 [empty-value] `services:command` of job `a` can't be blank (leave it out to keep what the image says)
+    12:35 [wrong-type] `image:docker:user` of job `a` should be a string, not an integer (quote it: "1000")
+    13:38 [old-keyword] `artifacts:reports:performance` of job `a` is the old name of `browser_performance` (write `browser_performance`)
+    13:56 [wrong-type] `artifacts:reports:accessibility` of job `a` should be a string, not an array
+    13:68 [wrong-type] `artifacts:reports:junit` of job `a` should be a string or an array of strings, not null
+    15:22 [bad-file-name] `trigger:include` of job `b` names `child.json`, which is not `.yml` or `.yaml`
+    15:42 [wrong-type] `trigger:inputs` of job `b` should be a hash, not a string
     "#);
 }
