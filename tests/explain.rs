@@ -95,7 +95,7 @@ fn a_job_that_does_not_exist_gets_the_nearest_name() {
 #[test]
 fn a_job_that_something_is_missing_for_says_what() {
     let project = Project::with(
-        "include: { project: group/ci, file: base.yml }\nimage: a\njob: { extends: .far, script: make }\nother: { script: make }\n",
+        "include: { project: group/ci, file: base.yml }\nimage: a\njob: { extends: .far, image: b }\nother: { script: make }\n",
     );
     let seen = project.podline(&["explain", "job"]).env("COLUMNS", "80").run().expect(0);
     insta::assert_snapshot!(seen.stdout);

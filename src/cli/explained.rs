@@ -76,7 +76,7 @@ fn standing(planned: &Planned, explanation: &Explanation<'_>) -> Standing {
         };
     }
     let key = explanation.job.name.as_str();
-    let left_out = pipeline.left_out.iter().find(|left| left.name == explanation.name || left.name == key);
+    let left_out = pipeline.absent().find(|left| left.name == explanation.name || left.name == key);
     let reason = left_out.map_or_else(String::new, |left| left.reason.clone());
     let has_rules = explanation.job.rules.is_some();
     Standing::LeftOut(match explanation.rules.iter().any(|rule| rule.decides) {

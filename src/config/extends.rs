@@ -2,13 +2,19 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use indexmap::IndexMap;
+
 use super::{
     Diagnostic, Diagnostics, Span, Spanned,
-    gap::Gaps,
+    diagnostic::some_of,
+    gap::{GLOBAL_KEYWORDS, Gaps},
     merge::deep_merge,
     node::{Kind, Mapping, Node},
     yaml::Budget,
 };
+
+/// The keywords that give a job something to do.
+const RUNS: [&str; 3] = ["script", "run", "trigger"];
 
 /// Longest chain of `extends` (`MAX_NESTING_LEVELS`: eleven levels of inheritance).
 const MAX_LEVELS: usize = 11;
@@ -27,6 +33,7 @@ pub(super) fn resolve(
         extenders.apply(name, root, budget, diagnostics);
     }
     extenders.refuse_cycles(&left, diagnostics);
+    extenders.settle_lacking(root, diagnostics);
     gaps.remove(root, extenders.failed, diagnostics);
 }
 
@@ -40,6 +47,17 @@ struct Extenders {
     levels: HashMap<String, usize>,
     /// Those that cannot be built, with the reason.
     failed: HashMap<String, String>,
+    /// Those that are built without a parent that only a missing include may define.
+    lacking: HashMap<String, Lack>,
+}
+
+/// What a mapping is built without.
+#[derive(Clone)]
+struct Lack {
+    /// The parent that is missing, where it is named first.
+    parent: Spanned<String>,
+    /// How it is missed: ``extends `.a`, which extends `.b`, which ...``.
+    reason: String,
 }
 
 impl Extenders {
@@ -50,6 +68,7 @@ impl Extenders {
             names: Vec::new(),
             levels: HashMap::new(),
             failed: HashMap::new(),
+            lacking: HashMap::new(),
         };
         for (name, entry) in root.iter_mut() {
             let Kind::Mapping(mapping) = &mut entry.value.kind else { continue };
@@ -79,7 +98,11 @@ impl Extenders {
                         format!("extends `{}`, which is not a mapping", parent.value)
                     }
                     None if gaps.is_incomplete => {
-                        format!("extends `{}`, which no file that could be read defines", parent.value)
+                        let reason =
+                            format!("extends `{}`, which no file that could be read defines", parent.value);
+                        let lack = Lack { parent: parent.clone(), reason };
+                        self.lacking.entry(name.clone()).or_insert(lack);
+                        continue;
                     }
                     None => {
                         let found = missing(name, parent, root, diagnostics);
@@ -137,6 +160,12 @@ impl Extenders {
             self.failed.insert(name.to_owned(), reason);
             return;
         }
+        if let Some((parent, lack)) =
+            parents.iter().find_map(|parent| Some((parent, self.lacking.get(&parent.value)?.clone())))
+        {
+            let reason = format!("extends `{}`, which {}", parent.value, lack.reason);
+            self.lacking.entry(name.to_owned()).or_insert(Lack { reason, ..lack });
+        }
         let below = parents.iter().map(|parent| self.levels.get(&parent.value).copied().unwrap_or(0));
         let levels = below.max().map_or(0, |below| below + 1);
         self.levels.insert(name.to_owned(), levels);
@@ -157,6 +186,31 @@ impl Extenders {
         if let Some(span) = merge_over_parents(name, parents, root, budget) {
             diagnostics.push(too_big(span));
             self.failed.insert(name.to_owned(), "extends more than fits".to_owned());
+        }
+    }
+
+    /// A job that has something to run of its own is kept, with a warning that says what it lacks; any other
+    /// is unresolved.
+    fn settle_lacking(&mut self, root: &Mapping, diagnostics: &mut Diagnostics) {
+        let mut kept: IndexMap<String, (Span, Vec<String>)> = IndexMap::new();
+        for (name, entry) in root.iter().filter(|(name, _)| !name.starts_with('.')) {
+            let Some(lack) = self.lacking.get(name).filter(|_| !self.failed.contains_key(name)) else {
+                continue;
+            };
+            let runs = |job: &Mapping| RUNS.iter().any(|keyword| job.get(keyword).is_some());
+            if !GLOBAL_KEYWORDS.contains(&name) && entry.value.as_mapping().is_some_and(runs) {
+                let (_, jobs) =
+                    kept.entry(lack.parent.value.clone()).or_insert((lack.parent.span, Vec::new()));
+                jobs.push(name.to_owned());
+            } else {
+                self.failed.insert(name.to_owned(), lack.reason.clone());
+            }
+        }
+        for (parent, (span, jobs)) in kept {
+            let message =
+                format!("no file that could be read defines `{parent}`, the base of {}", some_of(&jobs));
+            let help = "what it would add is missing here: its rules, image and variables, for instance";
+            diagnostics.push(Diagnostic::warning("unresolved-extends", message, span).help(help));
         }
     }
 
@@ -375,7 +429,26 @@ eight: {extends: eight}
             reading.unresolved(),
             ["job: extends `.a`, which extends `.there`, which no file that could be read defines"]
         );
-        assert_eq!(reading.yaml(), "other:\n  script: a\n");
+        assert_eq!(reading.yaml(), ".a: {}\nother:\n  script: a\n");
+    }
+
+    #[test]
+    fn a_job_with_a_script_of_its_own_is_kept_without_what_is_missing() {
+        let text = "
+include: {project: g/p, file: a.yml}
+.a: {extends: .there, image: a}
+one: {extends: [.a, .gone], script: x}
+two: {extends: one}
+three: {extends: .gone, trigger: g/p}
+";
+        let reading = project(text).read();
+        let warnings = reading.problems().split_off(1).join("\n");
+        insta::assert_snapshot!(warnings, @r"
+    ci.yml:4:21 unresolved-extends: no file that could be read defines `.gone`, the base of `one`, `two` and `three`
+        what it would add is missing here: its rules, image and variables, for instance
+    ");
+        assert_eq!(reading.unresolved(), [""; 0]);
+        assert!(reading.yaml().contains("two:\n  image: a\n  script: x\n"), "{}", reading.yaml());
     }
 
     #[test]

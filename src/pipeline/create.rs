@@ -41,7 +41,7 @@ pub fn create(
     let creation = Creation::new(config, context, &conditions, &workflow);
     let (seeds, absent) = creation.seeds(diagnostics);
     if let Some(reason) = nothing_to_run(&seeds) {
-        let left_out = creation.left_out(absent, &seeds);
+        let left_out = left_out(absent, &seeds);
         let in_vain = seeds.iter().map(|seed| LeftOut::new(&seed.instance.name, &reason));
         let left_out = in_vain.chain(left_out).collect();
         return Pipeline { left_out, ..not_created(config, reason) };
@@ -59,12 +59,13 @@ fn nothing_to_run(seeds: &[Seed<'_>]) -> Option<String> {
 }
 
 fn not_created(config: &Config, reason: String) -> Pipeline {
-    let jobs = config.jobs.iter().map(|job| &job.name).chain(config.unresolved.iter().map(|job| &job.name));
+    let jobs = config.jobs.iter().map(|job| &job.name);
     Pipeline {
         name: None,
         stages: Vec::new(),
         jobs: Vec::new(),
         left_out: jobs.map(|name| LeftOut::new(name, &reason)).collect(),
+        unresolved: unresolved(config),
         cancel_on_job_failure: false,
         not_simulated: config.not_simulated.clone(),
         filtered: Some(reason),
@@ -258,7 +259,8 @@ impl<'c, 'r> Creation<'c, 'r> {
             name: self.workflow.name.clone(),
             stages,
             jobs,
-            left_out: self.left_out(absent, &seeds),
+            left_out: left_out(absent, &seeds),
+            unresolved: unresolved(self.config),
             cancel_on_job_failure: self.workflow.cancel_on_job_failure,
             not_simulated: self.config.not_simulated.clone(),
             filtered: None,
@@ -313,22 +315,24 @@ impl<'c, 'r> Creation<'c, 'r> {
             variables,
         }
     }
+}
 
-    /// The absent instances; those of one job that share a reason go by the job's name.
-    fn left_out(&self, absent: Absent, seeds: &[Seed<'_>]) -> Vec<LeftOut> {
-        let mut list: Vec<LeftOut> = Vec::new();
-        let present: HashSet<&str> = seeds.iter().map(|seed| seed.job.name.as_str()).collect();
-        for (key, name, reason) in absent {
-            let name = if present.contains(key.as_str()) { name } else { key };
-            let left_out = LeftOut { name, reason };
-            if list.last() != Some(&left_out) {
-                list.push(left_out);
-            }
+/// The absent instances; those of one job that share a reason go by the job's name.
+fn left_out(absent: Absent, seeds: &[Seed<'_>]) -> Vec<LeftOut> {
+    let mut list: Vec<LeftOut> = Vec::new();
+    let present: HashSet<&str> = seeds.iter().map(|seed| seed.job.name.as_str()).collect();
+    for (key, name, reason) in absent {
+        let name = if present.contains(key.as_str()) { name } else { key };
+        let left_out = LeftOut { name, reason };
+        if list.last() != Some(&left_out) {
+            list.push(left_out);
         }
-        let unresolved = self.config.unresolved.iter();
-        list.extend(unresolved.map(|job| LeftOut::new(&job.name, &job.reason)));
-        list
     }
+    list
+}
+
+fn unresolved(config: &Config) -> Vec<LeftOut> {
+    config.unresolved.iter().map(|job| LeftOut::new(&job.name, &job.reason)).collect()
 }
 
 /// `needs` of the matched rule, or the job's. An empty list in a rule does not free a job from the order

@@ -44,6 +44,8 @@ pub struct Pipeline {
     pub jobs: Vec<Job>,
     /// Jobs of the configuration that are not in the pipeline.
     pub left_out: Vec<LeftOut>,
+    /// Jobs that cannot be made out, as an include that they depend on could not be had.
+    pub unresolved: Vec<LeftOut>,
     /// `workflow:auto_cancel:on_job_failure: all`.
     pub cancel_on_job_failure: bool,
     /// Keywords that podline accepts and does not act on, each named once.
@@ -76,6 +78,11 @@ impl Pipeline {
     /// The jobs with their ids.
     pub fn jobs(&self) -> impl Iterator<Item = (JobId, &Job)> {
         self.jobs.iter().enumerate().map(|(at, job)| (JobId(at), job))
+    }
+
+    /// The jobs of the configuration that are not in the pipeline, for whatever reason.
+    pub fn absent(&self) -> impl Iterator<Item = &LeftOut> {
+        self.left_out.iter().chain(&self.unresolved)
     }
 
     /// The job of this name.

@@ -167,7 +167,12 @@ impl<'c> Names<'c> {
         if !is_known && !self.config.unavailable.is_empty() {
             return;
         }
-        let error = Diagnostic::error("missing-need", message, need.span);
+        // What is missing may give the needed job other rules, or a workflow.
+        let error = if self.config.unavailable.is_empty() {
+            Diagnostic::error("missing-need", message, need.span)
+        } else {
+            Diagnostic::warning("missing-need", message, need.span)
+        };
         let error = match reason {
             Some(reason) => error.help(format!(
                 "`{name}` is left out ({reason}); write `optional: true` for a job that is not always there"

@@ -12,6 +12,8 @@ pub struct Plan {
     pub jobs: Vec<PlannedJob>,
     /// Jobs of the configuration that are not in the pipeline.
     pub left_out: Vec<LeftOut>,
+    /// Jobs that cannot be made out, as an include that they depend on could not be had.
+    pub unresolved: Vec<LeftOut>,
 }
 
 /// A job of a [`Plan`].
@@ -40,6 +42,7 @@ impl Plan {
             stages: pipeline.stages.clone(),
             jobs: pipeline.jobs.iter().map(|job| PlannedJob::new(pipeline, job)).collect(),
             left_out: pipeline.left_out.clone(),
+            unresolved: pipeline.unresolved.clone(),
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct Plan {
     pub runner: Vec<String>,
     /// Jobs that are not in the pipeline, each with the reason.
     pub left_out: Vec<(String, String)>,
+    /// Jobs that cannot be made out without an include, each with the reason.
+    pub unresolved: Vec<(String, String)>,
     /// Keywords that are accepted and not acted on.
     pub not_simulated: Vec<String>,
     /// Variables that have made-up values.
@@ -109,7 +111,8 @@ pub fn lines(plan: &Plan, theme: &Theme, width: usize) -> Vec<String> {
         lines.extend([String::new(), theme.paint(Label::Strong, text::cut(&stage.name, width, theme))]);
         lines.extend(stage.jobs.iter().flat_map(|job| self::job(job, names, theme, width)));
     }
-    lines.extend(left_out(plan, names, theme, width));
+    lines.extend(absent("left out", &plan.left_out, names, theme, width));
+    lines.extend(absent("unresolved", &plan.unresolved, names, theme, width));
     lines.extend(closing(plan, theme, width));
     lines
 }
@@ -117,8 +120,8 @@ pub fn lines(plan: &Plan, theme: &Theme, width: usize) -> Vec<String> {
 /// Columns of the longest name that has at most `most`; longer ones do not count, as they stand alone.
 fn names(plan: &Plan, most: usize) -> usize {
     let jobs = plan.stages.iter().flat_map(|stage| &stage.jobs).map(|job| &job.name);
-    let left_out = plan.left_out.iter().map(|(name, _)| name);
-    jobs.chain(left_out).map(|name| text::width(name)).filter(|width| *width <= most).max().unwrap_or(0)
+    let absent = plan.left_out.iter().chain(&plan.unresolved).map(|(name, _)| name);
+    jobs.chain(absent).map(|name| text::width(name)).filter(|width| *width <= most).max().unwrap_or(0)
 }
 
 fn job(job: &PlanJob, names: usize, theme: &Theme, width: usize) -> Vec<String> {
@@ -161,12 +164,12 @@ fn entry(look: Look, name: &str, facts: &[String], names: usize, theme: &Theme, 
     lines
 }
 
-fn left_out(plan: &Plan, names: usize, theme: &Theme, width: usize) -> Vec<String> {
-    if plan.left_out.is_empty() {
+fn absent(title: &str, jobs: &[(String, String)], names: usize, theme: &Theme, width: usize) -> Vec<String> {
+    if jobs.is_empty() {
         return Vec::new();
     }
-    let mut lines = vec![String::new(), theme.paint(Label::Strong, "left out")];
-    for (name, reason) in &plan.left_out {
+    let mut lines = vec![String::new(), theme.paint(Label::Strong, title)];
+    for (name, reason) in jobs {
         lines.extend(entry(Look::Skipped, name, std::slice::from_ref(reason), names, theme, width));
     }
     lines
@@ -244,6 +247,10 @@ mod tests {
                 "a pod asks a real cluster for 2 CPU and 2148Mi, as limits without requests are requests"
                     .into(),
             ],
+            unresolved: vec![(
+                "scan".into(),
+                "extends `.scan`, which no file that could be read defines".into(),
+            )],
             left_out: vec![
                 ("nightly".into(), "no rule matched".into()),
                 ("pages".into(), "only: tags".into()),

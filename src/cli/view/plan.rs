@@ -10,7 +10,7 @@ use crate::{
         project::Project,
     },
     config::keyword::{job::AllowFailure, rules::When},
-    pipeline::{Job, JobId, job::Need},
+    pipeline::{Job, JobId, LeftOut, job::Need},
     report::plan::{Plan, PlanJob, PlanStage},
     runner::settings::{
         Resources,
@@ -61,7 +61,8 @@ pub fn plan(
         slots: (!pipeline.jobs.is_empty()).then(|| slots(settings, estimated_fits(settings, pipeline), jobs)),
         notes: project.notes.clone(),
         runner: facts,
-        left_out: pipeline.left_out.iter().map(|left| (left.name.clone(), shortened(&left.reason))).collect(),
+        left_out: reasons(&pipeline.left_out),
+        unresolved: reasons(&pipeline.unresolved),
         not_simulated: not_simulated(pipeline),
         dummies: dummies(pipeline),
     }
@@ -146,6 +147,10 @@ fn plan_job(builds: &Builds, job: &Job) -> PlanJob {
         environment: job.environment.as_ref().map(|environment| environment.name.clone()),
         ..PlanJob::default()
     }
+}
+
+fn reasons(jobs: &[LeftOut]) -> Vec<(String, String)> {
+    jobs.iter().map(|job| (job.name.clone(), shortened(&job.reason))).collect()
 }
 
 fn shortened(reason: &str) -> String {

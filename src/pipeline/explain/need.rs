@@ -84,6 +84,6 @@ fn state(pipeline: &Pipeline, config: &Config, name: &str) -> NeedState {
     let key = config.jobs.iter().map(|job| job.name.as_str()).find(|key| {
         name.strip_prefix(key).is_some_and(|rest| rest.starts_with(": [") || rest.starts_with(' '))
     });
-    let left_out = pipeline.left_out.iter().find(|left| left.name == name || Some(left.name.as_str()) == key);
+    let left_out = pipeline.absent().find(|left| left.name == name || Some(left.name.as_str()) == key);
     left_out.map_or(NeedState::Missing, |left| NeedState::LeftOut(left.reason.clone()))
 }

@@ -124,7 +124,7 @@ fn a_need_that_cannot_be_built_is_one_warning() {
             "unresolved-need: `elsewhere`, a need of `d` and `e`, cannot be built here (extends `.gone`) (its place in the order of jobs is left out)"
         ]
     );
-    assert_eq!(pipeline.left_out[0].reason, "extends `.gone`");
+    assert_eq!(pipeline.unresolved[0].reason, "extends `.gone`");
     config.unresolved.clear();
     config.unavailable = vec![text("group/templates: ci.yml")];
     let (_, reports) = create_in(&config, push("x"), &Files::default());

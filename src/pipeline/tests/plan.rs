@@ -15,7 +15,7 @@ fn a_plan_has_the_shape_that_machines_read() {
     ];
     let (pipeline, _) = created(jobs, push("x"));
     let plan = Plan::new(&pipeline);
-    insta::assert_snapshot!(serde_json::to_string_pretty(&plan).expect("JSON"), @r##"
+    insta::assert_snapshot!(serde_json::to_string_pretty(&plan).expect("JSON"), @r#"
     {
       "stages": [
         "build",
@@ -48,9 +48,10 @@ fn a_plan_has_the_shape_that_machines_read() {
           "name": "gone",
           "reason": "`rules: when: never` matched (rule 1)"
         }
-      ]
+      ],
+      "unresolved": []
     }
-    "##);
+    "#);
 }
 
 #[test]

@@ -100,6 +100,7 @@ fn build(job: Job, around: Around<'_>) -> Result<Build, Failure> {
         stages: vec!["test".into()],
         jobs: vec![job],
         left_out: Vec::new(),
+        unresolved: Vec::new(),
         cancel_on_job_failure: false,
         not_simulated: Vec::new(),
         filtered: None,

@@ -148,6 +148,7 @@ fn pipeline(jobs: Vec<Job>) -> Pipeline {
         stages,
         jobs,
         left_out: vec![],
+        unresolved: Vec::new(),
         cancel_on_job_failure: false,
         not_simulated: vec![],
         filtered: None,
