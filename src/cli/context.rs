@@ -40,6 +40,7 @@ pub fn context(project: &Project, arguments: &PipelineArguments, number: u64) ->
         project_variables: project.file.variables.clone(),
         created_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         pipeline_id: number,
+        parent: None,
     })
 }
 

@@ -137,6 +137,7 @@ fn origin(origin: Origin) -> &'static str {
         Origin::Rule => "rule",
         Origin::Dotenv => "dotenv report",
         Origin::Project => "podline.toml",
+        Origin::Forwarded => "parent pipeline",
         Origin::CommandLine => "command line",
     }
 }

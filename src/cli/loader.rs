@@ -7,7 +7,10 @@ use std::{
 
 use indexmap::IndexMap;
 
-use crate::config::source::{External, LoadError, Loader};
+use crate::{
+    config::source::{External, LoadError, Loader},
+    runner::files::artifacts::ArtifactStore,
+};
 
 /// Includes from files.
 #[derive(Debug)]
@@ -15,13 +18,20 @@ pub struct FileLoader {
     project: PathBuf,
     files: Vec<String>,
     checkouts: IndexMap<String, PathBuf>,
+    artifacts: Option<ArtifactStore>,
 }
 
 impl FileLoader {
     /// A loader for a project: `files` are its paths, for wildcards; `checkouts` says where other projects
     /// lie, relative to this one (`[includes]` in `podline.toml`).
     pub fn new(project: &Path, files: Vec<String>, checkouts: IndexMap<String, PathBuf>) -> Self {
-        Self { project: project.to_owned(), files, checkouts }
+        Self { project: project.to_owned(), files, checkouts, artifacts: None }
+    }
+
+    /// The loader of a child pipeline's configuration, which jobs of the parent may have made.
+    #[must_use]
+    pub fn with_artifacts(self, artifacts: Option<ArtifactStore>) -> Self {
+        Self { artifacts, ..self }
     }
 }
 
@@ -48,6 +58,12 @@ impl Loader for FileLoader {
             External::Remote { url, .. } => Err(unavailable("remote file", url)),
             External::Template(name) => Err(unavailable("template", name)),
             External::Component(address) => Err(unavailable("component", address)),
+            External::Artifact { job, file } => match &self.artifacts {
+                Some(artifacts) => {
+                    artifacts.read_file(job, file).map_err(|error| LoadError::Unreadable(error.to_string()))
+                }
+                None => Err(LoadError::Unavailable(format!("job `{job}` has not run"))),
+            },
         }
     }
 }

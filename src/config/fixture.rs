@@ -8,6 +8,7 @@ use super::{
     Diagnostics, Sources, Surroundings, Tree, emit,
     source::{External, LoadError, Loader},
     tree,
+    tree::child_tree,
 };
 
 /// Files and whatever else surrounds a configuration.
@@ -77,6 +78,23 @@ impl Project {
         };
         let tree = tree("ci.yml", &surroundings, &mut sources, &mut diagnostics);
         Reading { tree, sources, diagnostics }
+    }
+
+    /// What `trigger:include` of a job of the main file says.
+    pub(super) fn read_child(&self, job: &str) -> Reading {
+        let main = self.read();
+        let root = main.tree.expect("a tree").root;
+        let trigger = root.get(job).and_then(|job| job.as_mapping()?.get("trigger")?.as_mapping());
+        let include = trigger.and_then(|trigger| trigger.get("include")).expect("a trigger job");
+        let (mut sources, mut diagnostics) = (main.sources, Diagnostics::default());
+        let surroundings = Surroundings {
+            loader: self,
+            variables: &self.variables,
+            inputs: &self.inputs,
+            changes: &|_| self.changed.clone(),
+        };
+        let tree = child_tree(include, &surroundings, &mut sources, &mut diagnostics);
+        Reading { tree: Some(tree), sources, diagnostics }
     }
 
     /// The effective tree as YAML, without a single diagnostic.

@@ -50,3 +50,14 @@ pub fn read(
 ) -> Option<Config> {
     Some(Config::read(tree(name, surroundings, sources, diagnostics)?, diagnostics))
 }
+
+/// Reads what `trigger:include` names into the effective configuration of a child pipeline. The sources are
+/// those of the parent, in which `include` was written, and more.
+pub fn read_child(
+    include: &Node,
+    surroundings: &Surroundings<'_>,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Config {
+    Config::read(tree::child_tree(include, surroundings, sources, diagnostics), diagnostics)
+}

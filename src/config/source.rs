@@ -149,6 +149,13 @@ pub enum External {
     Template(String),
     /// `include: component`: `host/group/project/name@version`.
     Component(String),
+    /// `include: artifact`, of a child pipeline: a file that a job of the parent pipeline has left.
+    Artifact {
+        /// The job.
+        job: String,
+        /// Path of the file in its artifacts.
+        file: String,
+    },
 }
 
 /// Why an include could not be read.

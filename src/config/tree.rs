@@ -1,8 +1,15 @@
 //! From the main file to the effective tree.
 
 use super::{
-    Diagnostic, Diagnostics, Sources, Spanned, extends, gap::Gaps, include, keyword::Unresolved,
-    node::Mapping, reference, source::LoadError, surroundings::Surroundings, yaml::Budget,
+    Diagnostic, Diagnostics, Node, Sources, Spanned, extends,
+    gap::Gaps,
+    include::{self, Included},
+    keyword::Unresolved,
+    node::Mapping,
+    reference,
+    source::LoadError,
+    surroundings::Surroundings,
+    yaml::Budget,
 };
 
 /// Most that `extends` and `!reference` may copy, in the bytes of [`Budget`]. A choice: GitLab shares
@@ -44,14 +51,28 @@ pub fn tree(
             return None;
         }
     };
-    let included = include::read(name, &text, surroundings, sources, diagnostics)?;
+    Some(resolve(include::read(name, &text, surroundings, sources, diagnostics)?, diagnostics))
+}
+
+/// Reads what `trigger:include` names into the effective tree of a child pipeline.
+pub fn child_tree(
+    include: &Node,
+    surroundings: &Surroundings<'_>,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Tree {
+    resolve(include::read_child(include, surroundings, sources, diagnostics), diagnostics)
+}
+
+/// From one tree of all files to the effective one.
+fn resolve(included: Included, diagnostics: &mut Diagnostics) -> Tree {
     let mut root = included.root;
     let mut gaps = Gaps::new(!included.is_complete);
     let mut budget = Budget::new(MAX_COPIED_BYTES);
     extends::resolve(&mut root, &mut gaps, &mut budget, diagnostics);
     reference::resolve(&mut root, &mut gaps, &mut budget, diagnostics);
     let (unavailable, is_complete) = (included.unavailable, included.is_complete);
-    Some(Tree { root, is_complete, unavailable, unresolved: gaps.finish() })
+    Tree { root, is_complete, unavailable, unresolved: gaps.finish() }
 }
 
 fn unreadable(name: &str, error: &LoadError) -> Diagnostic {

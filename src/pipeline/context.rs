@@ -2,6 +2,8 @@
 
 use indexmap::IndexMap;
 
+use super::job::Variable;
+
 /// Everything about the world that decides which jobs exist.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Context {
@@ -19,6 +21,29 @@ pub struct Context {
     pub created_at: String,
     /// Number of the pipeline: made up, the same in all its jobs.
     pub pipeline_id: u64,
+    /// What started it, if it is a child pipeline. The event is then that of the parent.
+    pub parent: Option<Parent>,
+}
+
+/// What starts a child pipeline.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parent {
+    /// Number of the pipeline that the trigger job belongs to.
+    pub pipeline_id: u64,
+    /// `CI_JOB_ID` of the trigger job.
+    pub job_id: u64,
+    /// The variables that it forwards: pipeline variables of the child.
+    pub variables: Vec<Variable>,
+}
+
+impl Context {
+    /// `CI_PIPELINE_SOURCE`.
+    pub fn source(&self) -> &'static str {
+        match self.parent {
+            Some(_) => "parent_pipeline",
+            None => self.event.source(),
+        }
+    }
 }
 
 /// What starts a pipeline: `CI_PIPELINE_SOURCE` and the kind of its ref.
@@ -110,7 +135,7 @@ pub struct Project {
 }
 
 impl Event {
-    /// `CI_PIPELINE_SOURCE`.
+    /// `CI_PIPELINE_SOURCE` of the pipeline that the event starts.
     pub fn source(&self) -> &'static str {
         match self {
             Self::Push { .. } | Self::Tag { .. } => "push",

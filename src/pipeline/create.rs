@@ -21,7 +21,7 @@ use crate::config::{
     expand::ExpandError,
     keyword::{
         self, Rule, When,
-        job::{AllowFailure, EnvironmentAction},
+        job::{AllowFailure, EnvironmentAction, TriggerTarget},
     },
 };
 
@@ -293,6 +293,7 @@ impl<'c, 'r> Creation<'c, 'r> {
             allow_failure: allow_failure(job, rule),
             needs,
             artifacts_from,
+            artifacts_from_pipelines: needs::of_pipelines(written.unwrap_or_default()),
             matched_rule: seed.rule,
             reason: seed.reason.clone(),
             held: held(job, environment.as_ref()),
@@ -366,7 +367,13 @@ fn held(job: &keyword::Job, environment: Option<&Environment>) -> Option<String>
         EnvironmentAction::Stop => Some(format!("would stop `{}`", environment.name)),
         EnvironmentAction::Prepare | EnvironmentAction::Verify | EnvironmentAction::Access => None,
     });
-    deploys.or_else(|| job.release.map(|_| "would create a release".to_owned()))
+    let triggers = job.trigger.as_ref().and_then(|trigger| match &trigger.target {
+        TriggerTarget::Project { project, .. } => {
+            Some(format!("would start a pipeline of `{}`", project.value))
+        }
+        TriggerTarget::Child(_) => None,
+    });
+    triggers.or(deploys).or_else(|| job.release.map(|_| "would create a release".to_owned()))
 }
 
 /// A stand-in for a token that only a server can sign.

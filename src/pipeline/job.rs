@@ -34,6 +34,8 @@ pub struct Job {
     pub needs: Option<Vec<Need>>,
     /// Jobs whose artifacts it takes, as the pipeline resolves `needs` and `dependencies`, in order.
     pub artifacts_from: Givers,
+    /// Jobs of other pipelines of the tree whose artifacts it takes (`needs:pipeline:job`), not expanded.
+    pub artifacts_from_pipelines: Vec<PipelineNeed>,
     /// Index of the rule that matched.
     pub matched_rule: Option<usize>,
     /// Why it is in, for people: `rule 2: if $CI_COMMIT_BRANCH == "main"`, `only: branches`.
@@ -115,6 +117,15 @@ pub struct Need {
     pub artifacts: bool,
 }
 
+/// A job of the parent pipeline, or of another of the same tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PipelineNeed {
+    /// Id of the pipeline.
+    pub pipeline: String,
+    /// The job.
+    pub job: String,
+}
+
 /// `environment`, expanded.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Environment {
@@ -160,6 +171,8 @@ pub enum Origin {
     Dotenv,
     /// The project's settings (`podline.toml`).
     Project,
+    /// The parent pipeline forwards it.
+    Forwarded,
     /// The command line.
     CommandLine,
 }

@@ -4,6 +4,7 @@
 //! [`Repository`] to look into go in; a [`Pipeline`] and diagnostics come out. Nothing here reads a file
 //! or starts a process.
 
+pub mod child;
 pub mod context;
 mod create;
 pub mod explain;

@@ -8,7 +8,7 @@ use std::{
 use indexmap::IndexMap;
 
 use super::{
-    job::{Givers, JobId, Need},
+    job::{Givers, JobId, Need, PipelineNeed},
     matrix::{self, Instance},
 };
 use crate::config::{
@@ -315,6 +315,17 @@ fn interpolate(text: &str, variables: &[(String, String)], unknown: &mut Vec<Str
     }
     filled.push_str(rest);
     filled
+}
+
+/// The jobs of other pipelines whose artifacts are taken.
+pub(super) fn of_pipelines(written: &[Written]) -> Vec<PipelineNeed> {
+    let need = |need: &Written| match &need.target {
+        NeedTarget::Pipeline { pipeline, job: Some(job) } if need.artifacts => {
+            Some(PipelineNeed { pipeline: pipeline.clone(), job: job.clone() })
+        }
+        _ => None,
+    };
+    written.iter().filter_map(need).collect()
 }
 
 /// A circle of jobs that need each other, if there is one.

@@ -101,7 +101,7 @@ pub(super) fn matches_ref(name: &str, context: &Context) -> bool {
     let event = &context.event;
     let is_tag = matches!(event, Event::Tag { .. });
     let is_branch = !is_tag && !matches!(event, Event::MergeRequest(_));
-    let source = event.source().trim_end_matches("_event");
+    let source = context.source().trim_end_matches("_event");
     if (is_tag && pattern == "tags") || (is_branch && pattern == "branches") {
         return true;
     }

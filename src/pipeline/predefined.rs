@@ -47,6 +47,8 @@ pub fn before_pipeline(context: &Context) -> IndexMap<String, String> {
     // A pipeline has its number only once it is there.
     variables.shift_remove("CI_PIPELINE_IID");
     variables.extend(context.project_variables.clone());
+    let forwarded = context.parent.iter().flat_map(|parent| &parent.variables);
+    variables.extend(forwarded.map(|variable| (variable.key.clone(), variable.value.clone())));
     variables.extend(context.pipeline_variables.clone());
     variables
 }
@@ -57,13 +59,19 @@ pub(super) fn of_pipeline(context: &Context, name: Option<&str>) -> Vec<Variable
     of_server(&mut list, context);
     of_project(&mut list, context);
     list.add("CI_PIPELINE_IID", context.pipeline_id.to_string());
-    list.add("CI_PIPELINE_SOURCE", context.event.source());
+    list.add("CI_PIPELINE_SOURCE", context.source());
     list.add("CI_PIPELINE_CREATED_AT", &context.created_at);
     if let Some(name) = name {
         list.add("CI_PIPELINE_NAME", name);
     }
-    if let Event::Trigger { .. } = context.event {
-        list.add("CI_PIPELINE_TRIGGERED", "true");
+    match (&context.parent, &context.event) {
+        (Some(parent), _) => {
+            list.add("CI_UPSTREAM_PIPELINE_ID", parent.pipeline_id.to_string());
+            list.add("CI_UPSTREAM_PROJECT_ID", PROJECT_ID.to_string());
+            list.add("CI_UPSTREAM_JOB_ID", parent.job_id.to_string());
+        }
+        (None, Event::Trigger { .. }) => list.add("CI_PIPELINE_TRIGGERED", "true"),
+        _ => {}
     }
     of_commit(&mut list, context);
     if let Event::MergeRequest(request) = &context.event {

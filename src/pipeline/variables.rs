@@ -94,8 +94,8 @@ pub(super) struct Shared {
     predefined: Arc<Layer>,
     /// Top-level variables with those of the workflow rule over them.
     global: Arc<Layer>,
-    /// What wins over the file: the user, the project's settings, the command line.
-    settings: [Arc<Layer>; 3],
+    /// What wins over the file: the user, the project's settings, the parent pipeline, the command line.
+    settings: [Arc<Layer>; 4],
 }
 
 impl Shared {
@@ -107,6 +107,7 @@ impl Shared {
             settings: [
                 Layer::new(predefined::of_user(context)),
                 Layer::of_settings(&context.project_variables, Origin::Project),
+                Layer::new(context.parent.iter().flat_map(|parent| parent.variables.clone())),
                 Layer::of_settings(&context.pipeline_variables, Origin::CommandLine),
             ],
         }

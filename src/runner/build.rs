@@ -15,7 +15,7 @@ pub use variables::{DUMMY_VARIABLES, RUNNER_VERSION};
 
 use crate::{
     config::keyword::job::{Artifacts, Cache, PullPolicy},
-    pipeline::JobId,
+    pipeline::{JobId, job::PipelineNeed},
 };
 
 /// A job with everything expanded, ready to become a pod.
@@ -51,6 +51,8 @@ pub struct Build {
     pub caches: Vec<Cache>,
     /// The jobs whose artifacts it takes, in the order to unpack them.
     pub artifacts_from: Vec<JobId>,
+    /// Jobs of other pipelines whose artifacts it takes, expanded.
+    pub artifacts_from_pipelines: Vec<PipelineNeed>,
     /// The time limit of the job.
     pub timeout: Duration,
     /// How many bytes of its output are kept (`output_limit` of the runner).

@@ -28,6 +28,7 @@ pub(crate) fn a_build(script: &[&str]) -> Build {
         artifacts: None,
         caches: Vec::new(),
         artifacts_from: Vec::new(),
+        artifacts_from_pipelines: Vec::new(),
         timeout: Duration::from_secs(3600),
         output_limit: 4096 * 1024,
     }

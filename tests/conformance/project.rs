@@ -96,6 +96,7 @@ impl Project {
                 config_path: file.to_owned(),
                 user: ("A. U. Thor".to_owned(), "author@example.com".to_owned()),
             },
+            parent: None,
             pipeline_variables: IndexMap::new(),
             project_variables: IndexMap::new(),
             created_at: "2026-01-02T03:04:05Z".to_owned(),

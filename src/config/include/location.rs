@@ -11,11 +11,13 @@ use crate::config::{
 };
 
 /// Keys of an `include` in its long form.
-const KEYWORDS: [&str; 11] = [
+const KEYWORDS: [&str; 13] = [
     "local",
     "project",
     "file",
     "ref",
+    "artifact",
+    "job",
     "remote",
     "integrity",
     "template",
@@ -26,7 +28,7 @@ const KEYWORDS: [&str; 11] = [
 ];
 
 /// Keys of which each include has exactly one.
-const KINDS: [&str; 5] = ["local", "project", "remote", "template", "component"];
+const KINDS: [&str; 6] = ["local", "project", "remote", "template", "component", "artifact"];
 
 /// One file to include.
 #[derive(Debug)]
@@ -56,6 +58,7 @@ pub(super) fn label(external: &External) -> String {
         }
         External::Template(name) => format!("template {name}"),
         External::Component(address) => format!("component {address}"),
+        External::Artifact { job, file } => format!("{job}:{file}"),
     }
 }
 
@@ -97,7 +100,9 @@ impl Includer<'_, '_> {
         }
         let mut kinds = KINDS.into_iter().filter_map(|kind| Some((kind, entry.get(kind)?)));
         let (Some((kind, value)), None) = (kinds.next(), kinds.next()) else {
-            let help = format!("use exactly one of `{}`", KINDS.join("`, `"));
+            // `artifact`, the last one, is for child pipelines
+            let kinds = if self.is_child { &KINDS[..] } else { &KINDS[..KINDS.len() - 1] };
+            let help = format!("use exactly one of `{}`", kinds.join("`, `"));
             self.refuse("this include names no file, or more than one kind of it", span, Some(help));
             return Vec::new();
         };
@@ -133,6 +138,7 @@ impl Includer<'_, '_> {
                 }
                 vec![external(External::Template(name), given, value.span)]
             }
+            "artifact" => self.artifact(entry, value, given),
             _ => vec![external(External::Component(self.text(value)), given, value.span)],
         }
     }
@@ -185,6 +191,26 @@ impl Includer<'_, '_> {
             }
         }
         all
+    }
+
+    /// A file of a job of the parent pipeline (`External::File::Artifact`).
+    fn artifact(&mut self, entry: &Mapping, value: &Node, inputs: Given) -> Vec<Location> {
+        if !self.is_child {
+            let help = Some("write it in `trigger:include` of a job".to_owned());
+            let message = "including configs from artifacts is only allowed when triggering child pipelines";
+            self.refuse(message, value.span, help);
+            return Vec::new();
+        }
+        let Some(job) = entry.get("job").filter(|job| !job.is_null()) else {
+            let help = Some("name the job that makes the file: `job: NAME`".to_owned());
+            self.refuse("job must be provided when including configs from artifacts", value.span, help);
+            return Vec::new();
+        };
+        let (job, file) = (self.text(job), self.text(value));
+        if !self.is_yaml(&file, value.span) {
+            return Vec::new();
+        }
+        vec![external(External::Artifact { job, file }, inputs, value.span)]
     }
 
     fn remote(&mut self, url: String, integrity: Option<String>, given: Given, span: Span) -> Vec<Location> {

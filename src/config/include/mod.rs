@@ -44,20 +44,25 @@ pub(super) fn read(
     sources: &mut Sources,
     diagnostics: &mut Diagnostics,
 ) -> Option<Included> {
-    let mut includer = Includer {
-        surroundings,
-        sources,
-        diagnostics,
-        files: None,
-        count: 0,
-        is_full: false,
-        unavailable: Vec::new(),
-        named: HashSet::new(),
-        is_complete: true,
-    };
+    let mut includer = Includer::new(surroundings, sources, diagnostics);
     let main = File { name: name.to_owned(), home: Home::Here, chain: vec![name.to_owned()] };
     let root = includer.file(&main, text, None)?;
-    Some(Included { root, unavailable: includer.unavailable, is_complete: includer.is_complete })
+    Some(includer.finish(root))
+}
+
+/// Reads what `trigger:include` names: the file of a child pipeline says nothing else.
+pub(super) fn read_child(
+    include: &Node,
+    surroundings: &Surroundings<'_>,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Included {
+    let mut includer = Includer { is_child: true, ..Includer::new(surroundings, sources, diagnostics) };
+    let mut content = Mapping::default();
+    content.insert("include".to_owned(), include.span, include.clone());
+    let root = includer
+        .expand(&File { name: "trigger:include".to_owned(), home: Home::Here, chain: Vec::new() }, content);
+    includer.finish(root)
 }
 
 /// The repository in which a file's `include: local` looks.
@@ -93,6 +98,33 @@ struct Includer<'a, 's> {
     /// What is named in `unavailable` already.
     named: HashSet<External>,
     is_complete: bool,
+    /// Whether this is a child pipeline, which can include what jobs of its parent have left.
+    is_child: bool,
+}
+
+impl<'a, 's> Includer<'a, 's> {
+    fn new(
+        surroundings: &'a Surroundings<'s>,
+        sources: &'a mut Sources,
+        diagnostics: &'a mut Diagnostics,
+    ) -> Self {
+        Self {
+            surroundings,
+            sources,
+            diagnostics,
+            files: None,
+            count: 0,
+            is_full: false,
+            unavailable: Vec::new(),
+            named: HashSet::new(),
+            is_complete: true,
+            is_child: false,
+        }
+    }
+
+    fn finish(self, root: Mapping) -> Included {
+        Included { root, unavailable: self.unavailable, is_complete: self.is_complete }
+    }
 }
 
 impl Includer<'_, '_> {
@@ -241,6 +273,7 @@ impl Includer<'_, '_> {
                 "what it defines is unknown here; name a local checkout of the project under `[includes]` in `podline.toml`"
             }
             External::Remote { .. } | External::Template(_) => "what it defines is unknown here",
+            External::Artifact { .. } => "what it defines is known when the job has run",
         };
         let message = format!("the include `{name}` cannot be had: {reason}");
         self.diagnostics.push(Diagnostic::warning("include-unavailable", message, span).help(help));
@@ -259,6 +292,7 @@ fn home_of(external: &External) -> Home {
     match external {
         External::Project { project, reference, .. } => Home::Project(project.clone(), reference.clone()),
         External::Component(address) => component_home(address).unwrap_or(Home::Nowhere),
+        External::Artifact { .. } => Home::Here,
         External::Remote { .. } | External::Template(_) => Home::Nowhere,
     }
 }

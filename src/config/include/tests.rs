@@ -275,3 +275,41 @@ fn values_keep_the_place_they_come_from() {
     assert_eq!(place("script"), "a.yml:2:11");
     assert_eq!(place("image"), "ci.yml:2:14");
 }
+
+#[test]
+fn a_child_pipeline_includes_what_a_job_of_its_parent_has_left() {
+    let artifact = |file: &str| External::Artifact { job: "make".to_owned(), file: file.to_owned() };
+    let project = project("job: {trigger: {include: [{artifact: $DIR/child.yml, job: make}, a.yml]}}\n")
+        .variable("DIR", "out")
+        .external(
+            artifact("out/child.yml"),
+            "include: [{local: b.yml}, {artifact: more.yml, job: make}]\nc: {}",
+        )
+        .external(artifact("more.yml"), "m: {}")
+        .file("a.yml", "a: {}")
+        .file("b.yml", "b: {}");
+    let reading = project.read_child("job");
+    assert_eq!(reading.problems(), Vec::<String>::new());
+    let names: Vec<_> = reading.tree.expect("a tree").root.keys().map(str::to_owned).collect();
+    assert_eq!(names, ["b", "m", "c", "a"]);
+}
+
+#[test]
+fn what_is_wrong_with_an_artifact_is_said_where_it_is_named() {
+    let main = "include: {artifact: a.yml, job: make}\n";
+    assert_eq!(
+        project(main).problems(),
+        [
+            "ci.yml:1:21 invalid-include: including configs from artifacts is only allowed when triggering child pipelines\n    write it in `trigger:include` of a job"
+        ]
+    );
+    let child = project("job: {trigger: {include: [{artifact: a.yml}, {artifact: a.txt, job: make}, {artifact: b.yml, job: make}]}}\n")
+        .external(External::Artifact { job: "make".to_owned(), file: "b.yml".to_owned() }, "x:\n  - y: [\n");
+    insta::assert_snapshot!(child.read_child("job").problems().join("\n"), @r###"
+    ci.yml:1:38 invalid-include: job must be provided when including configs from artifacts
+        name the job that makes the file: `job: NAME`
+    ci.yml:1:57 invalid-include: `a.txt` is not a YAML file by its name
+        GitLab includes only files that end in `.yml` or `.yaml`
+    make:b.yml:2:9 yaml-syntax: did not find expected node content while parsing a flow node
+    "###);
+}

@@ -113,7 +113,7 @@ pub const KEYWORDS: &[Keyword] = &[
     acted_on("needs:job"),
     acted_on("needs:optional"),
     acted_on("needs:parallel"),
-    not_simulated("needs:pipeline", "there is no other pipeline"),
+    partly("needs:pipeline", "of pipelines that the same run has started"),
     not_simulated("needs:project", "artifacts of other projects are not fetched"),
     acted_on("only"),
     server_only("only:kubernetes", "no cluster is connected to the project"),

@@ -1,5 +1,6 @@
 //! Tables over whole pipelines, and the small builders that they are written with.
 
+mod child;
 mod needs;
 mod parallel;
 mod plan;
@@ -165,6 +166,7 @@ fn context(event: Event) -> Context {
             config_path: ".gitlab-ci.yml".to_owned(),
             user: ("Ada".to_owned(), "ada@example.com".to_owned()),
         },
+        parent: None,
         pipeline_variables: IndexMap::new(),
         project_variables: IndexMap::new(),
         created_at: "2026-01-02T03:04:05Z".to_owned(),

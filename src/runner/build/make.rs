@@ -8,7 +8,10 @@ use super::{Build, BuildService, expanded, image, image::Images, variables::Vari
 use crate::{
     config::keyword::job::Service,
     event::{Failure, FailureReason},
-    pipeline::{JobId, Pipeline, job::Variable},
+    pipeline::{
+        JobId, Pipeline,
+        job::{PipelineNeed, Variable},
+    },
     runner::{
         Settings, Slot,
         pod::{services::image_aliases, volumes::BUILDS},
@@ -101,6 +104,14 @@ impl Build {
                 .map(|cache| expanded::cache(cache, &variables, inputs.key_of_files))
                 .collect(),
             artifacts_from: job.artifacts_from.to_vec(),
+            artifacts_from_pipelines: job
+                .artifacts_from_pipelines
+                .iter()
+                .map(|need| PipelineNeed {
+                    pipeline: variables.expand(&need.pipeline),
+                    job: variables.expand(&need.job),
+                })
+                .collect(),
             timeout,
             output_limit: inputs.settings.output_limit.saturating_mul(1024),
         })

@@ -60,6 +60,7 @@ fn job() -> Job {
         allow_failure: AllowFailure::Always(false),
         needs: None,
         artifacts_from: Givers::default(),
+        artifacts_from_pipelines: Vec::new(),
         matched_rule: None,
         reason: String::new(),
         variables: predefined

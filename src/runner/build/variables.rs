@@ -67,7 +67,7 @@ impl Variables {
     /// Those that a service gets: none of the project's settings, the command line or dotenv reports;
     /// its own over the others.
     pub(super) fn for_service(&self, own: &crate::config::keyword::Variables) -> Vec<BuildVariable> {
-        let outside = [Origin::Dotenv, Origin::Project, Origin::CommandLine];
+        let outside = [Origin::Dotenv, Origin::Project, Origin::Forwarded, Origin::CommandLine];
         let taken = self.list.iter().filter(|(variable, _)| !outside.contains(&variable.origin));
         let mut variables: IndexMap<String, BuildVariable> = taken
             .map(|(variable, value)| (variable.key.clone(), build_variable(variable, value.clone())))

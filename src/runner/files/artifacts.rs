@@ -15,7 +15,7 @@ use super::{
 use crate::{
     config::keyword::job::UploadWhen,
     engine::{self, File, Pods},
-    pipeline::JobId,
+    pipeline::{JobId, job::PipelineNeed},
     runner::Build,
 };
 
@@ -23,8 +23,13 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct ArtifactStore {
     folder: PathBuf,
-    kept: Arc<Mutex<BTreeMap<JobId, Kept>>>,
+    kept: Shelf,
+    /// What the pipelines of the same tree have, by `CI_PIPELINE_ID`.
+    tree: Arc<Mutex<BTreeMap<u64, Shelf>>>,
 }
+
+/// The artifacts of the jobs of a pipeline.
+type Shelf = Arc<Mutex<BTreeMap<JobId, Kept>>>;
 
 /// The artifacts of a job.
 #[derive(Debug, Clone, Default)]
@@ -90,7 +95,65 @@ pub struct Taken {
 impl ArtifactStore {
     /// A store in the folder of a run, `.podline/runs/<run>`.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), kept: Arc::default() }
+        Self { folder: folder.into(), kept: Arc::default(), tree: Arc::default() }
+    }
+
+    /// The store of a pipeline that starts child pipelines, or of one of these, so that jobs of the whole
+    /// tree find it by its `CI_PIPELINE_ID`.
+    #[must_use]
+    pub fn of_pipeline(self, id: u64) -> Self {
+        lock(&self.tree).insert(id, Arc::clone(&self.kept));
+        self
+    }
+
+    /// The store of a child pipeline in a folder of its own.
+    #[must_use]
+    pub fn child(&self, folder: impl Into<PathBuf>, id: u64) -> Self {
+        let child = Self { folder: folder.into(), kept: Arc::default(), tree: Arc::clone(&self.tree) };
+        child.of_pipeline(id)
+    }
+
+    /// Everything that a build takes from earlier jobs and from those of other pipelines, in the order to
+    /// unpack it.
+    pub fn archives_for(&self, build: &Build) -> Vec<PathBuf> {
+        let mut archives = self.archives(&build.artifacts_from);
+        archives.extend(self.upstream(build).filter_map(|(_, kept)| kept?.archive));
+        archives
+    }
+
+    /// Name and `CI_JOB_ID` of the jobs whose archives a build takes, in the same order.
+    pub fn names_for(&self, build: &Build) -> Vec<(String, u64)> {
+        let mut names = self.names(&build.artifacts_from);
+        let upstream = self.upstream(build).filter_map(|(_, kept)| kept);
+        names.extend(upstream.filter(|kept| kept.archive.is_some()).map(|kept| (kept.name, kept.id)));
+        names
+    }
+
+    /// The first job of another pipeline that a build needs and that has left nothing.
+    pub fn missing<'b>(&self, build: &'b Build) -> Option<&'b PipelineNeed> {
+        self.upstream(build)
+            .find(|(_, kept)| kept.as_ref().is_none_or(|kept| kept.archive.is_none()))
+            .map(|(need, _)| need)
+    }
+
+    fn upstream<'b>(&self, build: &'b Build) -> impl Iterator<Item = (&'b PipelineNeed, Option<Kept>)> {
+        let found = |need: &PipelineNeed| {
+            let shelf = lock(&self.tree).get(&need.pipeline.parse().ok()?).cloned()?;
+            lock(&shelf).values().find(|kept| kept.name == need.job).cloned()
+        };
+        build.artifacts_from_pipelines.iter().map(move |need| (need, found(need)))
+    }
+
+    /// A text file from the artifacts of a job, for `trigger:include:artifact`
+    /// (`Gitlab::Ci::ArtifactFileReader`).
+    ///
+    /// # Errors
+    /// Why it cannot be had, in GitLab's words.
+    pub fn read_file(&self, job: &str, path: &str) -> Result<String, ReadError> {
+        let kept = self.lock().values().find(|kept| kept.name == job).cloned();
+        let archive = kept.and_then(|kept| kept.archive).ok_or_else(|| ReadError::NoJob(job.to_owned()))?;
+        let text = read_entry(&archive, path, job)?;
+        if text.trim().is_empty() { Err(ReadError::Empty(path.to_owned())) } else { Ok(text) }
     }
 
     /// The archives of these jobs, in this order; jobs without artifacts are passed over.
@@ -169,8 +232,68 @@ impl ArtifactStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<JobId, Kept>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.kept)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Why a file of a job's artifacts cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is no such job, or it has left nothing.
+    #[error("job `{0}` not found in parent pipeline or does not have artifacts")]
+    NoJob(String),
+    /// It has left other files.
+    #[error("path `{path}` does not exist inside the `{job}` artifacts archive")]
+    NoFile {
+        /// The path.
+        path: String,
+        /// The job.
+        job: String,
+    },
+    /// It is a folder.
+    #[error("path `{0}` was expected to be a file but it was a directory")]
+    Folder(String),
+    /// It has more than [`MOST_TEXT`].
+    #[error("artifacts of job `{0}` are too large: max 5 MB")]
+    TooLarge(String),
+    /// There is nothing in it.
+    #[error("file `{0}` is empty")]
+    Empty(String),
+    /// It is not UTF-8.
+    #[error("file `{0}` is not UTF-8 text")]
+    NotText(String),
+    /// The archive cannot be read.
+    #[error("the archive cannot be read: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Most bytes of a file of a configuration (`max_artifacts_content_include_size`).
+const MOST_TEXT: u64 = 5 << 20;
+
+/// The text of one file of an archive, by its path from the project's folder.
+fn read_entry(archive: &Path, path: &str, job: &str) -> Result<String, ReadError> {
+    let project = std::fs::read_to_string(archive.with_file_name(PROJECT))?;
+    let wanted = Path::new(project.trim_start_matches('/')).join(path);
+    for entry in tar::Archive::new(std::fs::File::open(archive)?).entries()? {
+        let entry = entry?;
+        if entry.path()? != wanted {
+            continue;
+        }
+        if entry.header().entry_type().is_dir() {
+            return Err(ReadError::Folder(path.to_owned()));
+        }
+        if entry.size() > MOST_TEXT {
+            return Err(ReadError::TooLarge(job.to_owned()));
+        }
+        let mut bytes = Vec::new();
+        entry.take(MOST_TEXT).read_to_end(&mut bytes)?;
+        return String::from_utf8(bytes).map_err(|_| ReadError::NotText(path.to_owned()));
+    }
+    Err(ReadError::NoFile { path: path.to_owned(), job: job.to_owned() })
 }
 
 /// Name of the file beside a job's archives that has its `CI_PROJECT_DIR`.

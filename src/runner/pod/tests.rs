@@ -69,6 +69,7 @@ fn build() -> Build {
         artifacts: None,
         caches: Vec::new(),
         artifacts_from: Vec::new(),
+        artifacts_from_pipelines: Vec::new(),
         timeout: Duration::from_secs(3600),
         output_limit: 4096 * 1024,
     }

@@ -40,7 +40,7 @@ impl Life<'_> {
         for line in &restored.lines {
             record.say(line).await;
         }
-        let from = self.executor.artifacts.names(&self.build.artifacts_from);
+        let from = self.executor.artifacts.names_for(self.build);
         if !from.is_empty() {
             record.section(Section::DownloadArtifacts).await;
         }
@@ -62,7 +62,7 @@ impl Life<'_> {
             }
         };
         let sources = sources.map(|sources| sources.tar.clone());
-        let earlier = self.executor.artifacts.archives(&self.build.artifacts_from);
+        let earlier = self.executor.artifacts.archives_for(self.build);
         let layers = sources.into_iter().chain(restored.archives).chain(earlier);
         let archive = archive::join(layers, scripts);
         let (pods, name) = (Arc::clone(&self.executor.pods), self.name.clone());
