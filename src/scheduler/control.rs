@@ -9,7 +9,7 @@ impl Scheduler {
     /// Changes the state by what happened, before anything follows from it.
     pub(super) fn take(&mut self, input: Input, actions: &mut Vec<Action>) {
         match input {
-            Input::Begin => {}
+            Input::Begin | Input::Freed => {}
             Input::Run(job) => {
                 if self.status(job) == Status::Pending {
                     self.run(job.0);
@@ -39,6 +39,13 @@ impl Scheduler {
                     self.enqueue(job.0);
                 }
             }
+            Input::Blocked(job) => {
+                let state = &mut self.jobs[job.0];
+                if state.status == Status::Running {
+                    state.status = Status::Manual;
+                    state.blocked = true;
+                }
+            }
         }
     }
 
@@ -49,22 +56,27 @@ impl Scheduler {
             return;
         }
         // An attempt that never ran counts all the same.
-        if state.status != Status::Running {
+        if state.status != Status::Running && !state.blocked {
             state.attempt += 1;
         }
-        let mut retried = false;
+        state.blocked = false;
+        let (mut retried, mut why) = (false, None);
         let status = match end {
             // Whatever the runner says of a job that was told to end: `canceling` only becomes `canceled`.
             _ if state.canceling => Status::Canceled,
             End::Success => Status::Success,
             End::Canceled => Status::Canceled,
+            End::Skipped(reason) => {
+                why = Some(reason.clone());
+                Status::Skipped
+            }
             End::Failed { reason, exit_code } => {
                 state.failure_allowed = fails_leniently(&task.allow_failure, *exit_code);
                 retried = retry::is_due(&task.retry, state.attempt - 1, reason, *exit_code);
                 Status::Failed
             }
         };
-        state.why = (status == Status::Canceled).then(|| "canceled".to_owned());
+        state.why = if status == Status::Canceled { Some("canceled".to_owned()) } else { why };
         let attempt = state.attempt;
         self.set(job, status);
         let allowed = self.failure_is_allowed(JobId(job));
@@ -111,7 +123,9 @@ impl Scheduler {
     /// Starts what waits for somebody; a job whose turn has not come starts when it comes.
     fn play(&mut self, job: usize) {
         let state = &mut self.jobs[job];
-        if !matches!(state.status, Status::Created | Status::Manual | Status::Scheduled) {
+        // What waits in a child pipeline is played there.
+        let waits = matches!(state.status, Status::Created | Status::Manual | Status::Scheduled);
+        if !waits || state.blocked {
             return;
         }
         state.played = true;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::pipeline::{AllowFailure, Job, Pipeline, Retry, When};
+use crate::pipeline::{AllowFailure, Job, Pipeline, Retry, When, child::Strategy};
 
 /// The jobs of a pipeline and what they wait for.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -39,6 +39,8 @@ pub struct Task {
     pub interruptible: bool,
     /// Why it is not started without being asked for.
     pub held: Option<String>,
+    /// For a trigger job, what its child pipeline means to it. It takes no slot.
+    pub trigger: Option<Strategy>,
 }
 
 impl Task {
@@ -55,6 +57,7 @@ impl Task {
             resource_group: None,
             interruptible: false,
             held: None,
+            trigger: None,
         }
     }
 
@@ -71,6 +74,7 @@ impl Task {
             resource_group: job.resource_group.clone(),
             interruptible: job.interruptible,
             held: job.held.clone(),
+            trigger: job.trigger.as_ref().map(Strategy::of),
         }
     }
 }

@@ -13,12 +13,14 @@ mod reason;
 mod retry;
 mod state;
 pub mod status;
+pub mod tree;
 
 pub use critical_path::{CriticalPath, critical_path};
 pub use graph::{Graph, Task};
 pub use protocol::{Action, Delays, Deploy, End, Input, Options};
 pub use state::Scheduler;
 pub use status::Status;
+pub use tree::{PipelineId, Step, Tree};
 
 #[cfg(test)]
 mod invariants;

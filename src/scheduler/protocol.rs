@@ -41,6 +41,22 @@ impl Deploy {
     }
 }
 
+impl Options {
+    /// Those of the child pipeline of a trigger job: its jobs are named `child/job`.
+    #[must_use]
+    pub fn of_child(&self, bridge: &str) -> Self {
+        let below = |names: &BTreeSet<String>| {
+            let inner = |name: &String| Some(name.strip_prefix(bridge)?.strip_prefix('/')?.to_owned());
+            names.iter().filter_map(inner).collect()
+        };
+        let deploy = match &self.deploy {
+            Deploy::Only(names) => Deploy::Only(below(names)),
+            deploy => deploy.clone(),
+        };
+        Self { slots: self.slots, manual: below(&self.manual), deploy, delays: self.delays }
+    }
+}
+
 /// What becomes of `start_in`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Delays {
@@ -76,6 +92,10 @@ pub enum Input {
     CancelAll,
     /// The delay of a job is over.
     DelayOver(JobId),
+    /// The child pipeline of a trigger job waits for somebody.
+    Blocked(JobId),
+    /// Slots or resource groups that another pipeline of the tree had may be free.
+    Freed,
 }
 
 /// How an attempt ended.
@@ -92,6 +112,8 @@ pub enum End {
     },
     /// It was canceled.
     Canceled,
+    /// The child pipeline of a trigger job did not run, for this reason.
+    Skipped(String),
 }
 
 /// Something to do or to tell. Those of one [`Input`] come in the order of this list.

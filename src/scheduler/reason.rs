@@ -11,14 +11,15 @@ pub(super) fn of(scheduler: &Scheduler, job: usize) -> Option<String> {
         Status::Created => of_wait(scheduler, job),
         Status::WaitingForResource => {
             let group = task.resource_group.as_deref()?;
-            let holder = scheduler.resources.get(group)?;
-            let holder = &scheduler.graph.tasks[*holder].name;
+            let here = scheduler.resources.get(group).map(|holder| &scheduler.graph.tasks[*holder].name);
+            let holder = here.or_else(|| scheduler.elsewhere.get(group))?;
             Some(format!("waits for resource group `{group}`, which `{holder}` has"))
         }
         Status::Pending => Some("waits for a slot".to_owned()),
         Status::Scheduled => Some(format!("delayed by {}", delay(task.start_in?))),
         Status::Manual => Some(match &task.held {
             Some(held) if state.held => format!("held: {held}"),
+            _ if state.blocked => "its child pipeline waits for somebody to start a job".to_owned(),
             _ if scheduler.is_lenient(job) => "nobody has started it".to_owned(),
             _ => "blocks the pipeline until somebody starts it".to_owned(),
         }),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Action, Delays, Graph, Input, Options, Status, composite::Composite, graph::Task, reason};
-use crate::pipeline::{AllowFailure, JobId, Pipeline, When};
+use crate::pipeline::{AllowFailure, JobId, Pipeline, When, child::Strategy};
 
 /// The state of a pipeline that runs.
 #[derive(Debug, Clone)]
@@ -15,12 +15,16 @@ pub struct Scheduler {
     /// The order in which pending jobs take slots: longest chain of dependants first, so that what the
     /// rest waits for ends early; then GitLab's order.
     priority: Vec<usize>,
+    /// For each job, how long the longest chain is that begins with it.
+    pub(super) chains: Vec<usize>,
     pub(super) jobs: Vec<JobState>,
     stages: Vec<Status>,
     pipeline: Status,
     /// Which job has a resource group.
     pub(super) resources: HashMap<String, usize>,
-    finished: bool,
+    /// Resource groups that jobs of other pipelines have, with the names of these.
+    pub(super) elsewhere: HashMap<String, String>,
+    pub(super) finished: bool,
 }
 
 /// The state of a job.
@@ -35,6 +39,8 @@ pub(super) struct JobState {
     pub(super) held: bool,
     /// Whether its running attempt is to end as canceled.
     pub(super) canceling: bool,
+    /// Whether its child pipeline waits for somebody.
+    pub(super) blocked: bool,
     /// Whether its last failure is one of `allow_failure:exit_codes`.
     pub(super) failure_allowed: bool,
     /// Why it was skipped or canceled.
@@ -55,10 +61,12 @@ impl Scheduler {
         Self {
             order: graph.order(),
             priority,
+            chains,
             jobs: graph.tasks.iter().map(|task| JobState::new(task, &options)).collect(),
             stages: vec![Status::Created; graph.stages.len()],
             pipeline: Status::Created,
             resources: HashMap::new(),
+            elsewhere: HashMap::new(),
             finished: false,
             graph,
             options,
@@ -194,7 +202,8 @@ impl Scheduler {
         for &job in &self.priority {
             let Some(group) = &self.graph.tasks[job].resource_group else { continue };
             let state = &mut self.jobs[job];
-            if state.status == Status::WaitingForResource && !self.resources.contains_key(group) {
+            let is_taken = self.resources.contains_key(group) || self.elsewhere.contains_key(group);
+            if state.status == Status::WaitingForResource && !is_taken {
                 self.resources.insert(group.clone(), job);
                 state.status = Status::Pending;
             }
@@ -202,10 +211,16 @@ impl Scheduler {
     }
 
     fn start(&mut self) -> Vec<Action> {
-        let running = self.jobs.iter().filter(|job| job.status == Status::Running).count();
-        let free = self.options.slots.saturating_sub(running);
-        let pending = self.priority.iter().filter(|&&job| self.jobs[job].status == Status::Pending);
-        let next: Vec<usize> = pending.take(free).copied().collect();
+        let mut free = self.options.slots.saturating_sub(self.in_slots());
+        let mut next = Vec::new();
+        for &job in self.priority.iter().filter(|&&job| self.jobs[job].status == Status::Pending) {
+            let takes_slot = self.graph.tasks[job].trigger.is_none();
+            if takes_slot && free == 0 {
+                continue;
+            }
+            free -= usize::from(takes_slot);
+            next.push(job);
+        }
         next.into_iter()
             .map(|job| {
                 self.run(job);
@@ -214,11 +229,18 @@ impl Scheduler {
             .collect()
     }
 
+    /// How many slots are taken.
+    pub(super) fn in_slots(&self) -> usize {
+        let tasks = self.jobs.iter().zip(&self.graph.tasks);
+        tasks.filter(|(job, task)| job.status == Status::Running && task.trigger.is_none()).count()
+    }
+
     pub(super) fn run(&mut self, job: usize) {
         let state = &mut self.jobs[job];
         state.status = Status::Running;
         state.attempt += 1;
         state.canceling = false;
+        state.blocked = false;
         state.failure_allowed = false;
         state.why = None;
     }
@@ -287,6 +309,8 @@ impl Scheduler {
         let state = &self.jobs[job];
         match &self.graph.tasks[job].allow_failure {
             _ if state.held && state.status == Status::Manual => true,
+            // GitLab leaves it running: what comes after waits for the child in any case.
+            _ if state.blocked && self.graph.tasks[job].trigger == Some(Strategy::Depend) => false,
             AllowFailure::Always(allowed) => *allowed,
             AllowFailure::ExitCodes(_) => state.failure_allowed,
         }
@@ -303,6 +327,7 @@ impl JobState {
             played: options.manual.contains(&task.name) || (deployed && task.when == When::Manual),
             held: task.held.is_some() && !deployed,
             canceling: false,
+            blocked: false,
             failure_allowed: false,
             why: None,
         }
