@@ -34,8 +34,8 @@ pub enum Event {
         job: String,
         /// Which attempt, from 1.
         attempt: u32,
-        /// The runner that took it, for instance `gitlab-ci-runner-0`.
-        runner: String,
+        /// The runner that took it, for instance `gitlab-ci-runner-0`; none for a trigger job.
+        runner: Option<String>,
     },
     /// A job has come to a new phase.
     JobPhase {
@@ -84,6 +84,48 @@ pub enum Event {
         #[serde(with = "seconds")]
         took: Duration,
     },
+    /// Something of all this in a child pipeline. JSON has what happened, with a field `pipeline`.
+    #[serde(skip)]
+    Downstream {
+        /// The trigger jobs that lead to the child pipeline, from the first pipeline on.
+        pipeline: Vec<String>,
+        /// What happened there.
+        event: Box<Self>,
+    },
+}
+
+impl Event {
+    /// In which child pipeline it happened, by the trigger jobs that lead there, and what.
+    pub fn place(&self) -> (&[String], &Self) {
+        match self {
+            Self::Downstream { pipeline, event } => (pipeline, event),
+            event => (&[], event),
+        }
+    }
+
+    /// The event in the words of the first pipeline, where trigger jobs lead to this one: its jobs are called
+    /// `child/job` there.
+    #[must_use]
+    pub fn below(self, pipeline: &[String]) -> Self {
+        let below = |job: String| path(pipeline, &job);
+        match self {
+            Self::JobStarted { job, attempt, runner } => {
+                Self::JobStarted { job: below(job), attempt, runner }
+            }
+            Self::JobPhase { job, phase } => Self::JobPhase { job: below(job), phase },
+            Self::JobOutput { job, line } => Self::JobOutput { job: below(job), line },
+            Self::JobStatus { job, status, reason } => Self::JobStatus { job: below(job), status, reason },
+            Self::JobFinished(finished) => {
+                Self::JobFinished(Box::new(Finished { job: below(finished.job.clone()), ..*finished }))
+            }
+            event => event,
+        }
+    }
+}
+
+/// How a job of a child pipeline is called: `child/job`.
+pub fn path(pipeline: &[String], job: &str) -> String {
+    pipeline.iter().map(String::as_str).chain([job]).collect::<Vec<_>>().join("/")
 }
 
 /// What a run is going to do.
@@ -188,6 +230,10 @@ pub enum FailureReason {
     RunnerConfigurationError,
     /// An artifact that the job takes is not there.
     MissingDependencyFailure,
+    /// The child pipeline of a trigger job could not be created.
+    DownstreamPipelineCreationFailed,
+    /// Child pipelines lie too deep in each other.
+    ReachedMaxDescendantPipelinesDepth,
     /// Nothing of these.
     UnknownFailure,
 }
@@ -202,6 +248,8 @@ impl FailureReason {
             Self::ImagePullFailure => "image_pull_failure",
             Self::RunnerConfigurationError => "runner_configuration_error",
             Self::MissingDependencyFailure => "missing_dependency_failure",
+            Self::DownstreamPipelineCreationFailed => "downstream_pipeline_creation_failed",
+            Self::ReachedMaxDescendantPipelinesDepth => "reached_max_descendant_pipelines_depth",
             Self::UnknownFailure => "unknown_failure",
         }
     }

@@ -175,7 +175,7 @@ impl Builds {
     }
 
     /// `CI_JOB_ID`: unique in the project, and growing as GitLab's are.
-    fn job_id(&self, job: JobId, attempt: u32) -> u64 {
+    pub fn job_id(&self, job: JobId, attempt: u32) -> u64 {
         let position = job.0 + (attempt as usize - 1) * self.pipeline.jobs.len();
         self.number * 1000 + position as u64 + 1
     }

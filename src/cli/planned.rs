@@ -13,10 +13,14 @@ use super::{
 };
 use crate::{
     config::{self, Config, Diagnostics, Sources, Surroundings},
-    pipeline::{self, Context, Job, Pipeline, Repository},
+    pipeline::{
+        self, Context, Job, Pipeline, Repository,
+        child::{self, Start},
+    },
     report::{Printer, Problem, diagnostics},
     runner::{
         Settings,
+        files::artifacts::ArtifactStore,
         settings::{self, RunnerConfig},
     },
 };
@@ -50,23 +54,59 @@ impl Planned {
         number: u64,
     ) -> Result<Self, Failed> {
         let context = context::context(project, arguments, number)?;
+        let path = context.project.config_path.clone();
+        let reading = Reading {
+            inputs: arguments.inputs.iter().cloned().collect(),
+            sources: Sources::default(),
+            artifacts: None,
+        };
+        Ok(Self::read(project, source, context, reading, |surroundings, sources, diagnostics| {
+            config::read(&path, surroundings, sources, diagnostics)
+        }))
+    }
+
+    /// The pipeline that a trigger job of this one starts. Jobs that have run have left `artifacts`, from
+    /// which its configuration may come; without, it is what is known beforehand. `None` where the job
+    /// starts no child pipeline.
+    pub fn child(
+        &self,
+        project: &Project,
+        source: SourceKind,
+        job: &Job,
+        start: Start,
+        artifacts: Option<ArtifactStore>,
+    ) -> Option<Self> {
+        let include = child::include(job)?;
+        let context = child::context(&self.context, job, start);
+        let reading = Reading { inputs: IndexMap::new(), sources: self.sources.clone(), artifacts };
+        Some(Self::read(project, source, context, reading, |surroundings, sources, diagnostics| {
+            Some(config::read_child(include, surroundings, sources, diagnostics))
+        }))
+    }
+
+    fn read(
+        project: &Project,
+        source: SourceKind,
+        context: Context,
+        reading: Reading,
+        read: impl FnOnce(&Surroundings<'_>, &mut Sources, &mut Diagnostics) -> Option<Config>,
+    ) -> Self {
         let repository = project.repository(&context.event, source);
-        let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
+        let (mut sources, mut diagnostics) = (reading.sources, Diagnostics::default());
         let tree = repository.tree().to_vec();
-        let loader = FileLoader::new(&project.folder, tree.clone(), project.file.includes.clone());
+        let loader = FileLoader::new(&project.folder, tree.clone(), project.file.includes.clone())
+            .with_artifacts(reading.artifacts);
         let variables = pipeline::before_pipeline(&context);
-        let inputs: IndexMap<String, String> = arguments.inputs.iter().cloned().collect();
         let surroundings = Surroundings {
             loader: &loader,
             variables: &variables,
-            inputs: &inputs,
+            inputs: &reading.inputs,
             changes: &|compare_to| repository.changed_paths(compare_to),
         };
-        let config =
-            config::read(&context.project.config_path, &surroundings, &mut sources, &mut diagnostics);
+        let config = read(&surroundings, &mut sources, &mut diagnostics);
         let pipeline =
             config.as_ref().map(|config| pipeline::create(config, &context, &repository, &mut diagnostics));
-        Ok(Self { sources, diagnostics, config, pipeline, context, tree })
+        Self { sources, diagnostics, config, pipeline, context, tree }
     }
 
     /// Shows what was found wrong, if anything.
@@ -88,6 +128,15 @@ impl Planned {
             _ => Err(Failed::told(ExitCode::Usage)),
         }
     }
+}
+
+/// What a configuration is read from, besides the project's files.
+struct Reading {
+    /// Inputs of the command line.
+    inputs: IndexMap<String, String>,
+    /// Texts that were read before.
+    sources: Sources,
+    artifacts: Option<ArtifactStore>,
 }
 
 /// The runner that a command simulates.

@@ -14,6 +14,10 @@ pub trait Provisioner: Send + Sync {
     /// was already there.
     async fn up(&self, namespace: &Namespace, progress: &Progress<'_>) -> Result<Place, Error>;
 
+    /// Makes more images ready once the place is up, those of pods that were not known before. What cannot be
+    /// had here is left to the node to pull.
+    async fn provide(&self, _images: &[String], _progress: &Progress<'_>) {}
+
     /// Removes everything that [`Provisioner::up`] made, also after it was stopped half way. What is not
     /// there is no error.
     async fn down(&self) -> Result<(), Error>;

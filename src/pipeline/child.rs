@@ -108,9 +108,9 @@ fn variables(parent: &Context, job: &Job, start: &Start) -> Vec<Variable> {
         file: false,
     };
     let id = parent.pipeline_id.to_string();
-    let project = job.variables.iter().rev().find(|variable| variable.key == "CI_PROJECT_URL");
+    let project = job.variables.get("CI_PROJECT_URL");
     let url = project.map(|url| format!("{}/-/pipelines/{id}", url.value)).unwrap_or_default();
-    let mut all = job.variables.clone();
+    let mut all: Vec<Variable> = job.variables.iter().cloned().collect();
     all.push(variable("CI_PIPELINE_ID", &id, Origin::Predefined));
     all.push(variable("CI_PIPELINE_URL", &url, Origin::Predefined));
     all.extend(start.dotenv.iter().map(|(key, value)| variable(key, value, Origin::Dotenv)));

@@ -79,7 +79,10 @@ fn afterwards(finished: &Finished, theme: &Theme, width: usize) -> Vec<String> {
     let mut lines = help.map_or_else(Vec::new, |help| {
         text::hang(&theme.paint(Label::Help, "  help: "), &text::bare_lines(help), width)
     });
-    let trace = format!("  trace: {}", finished.trace.display());
-    lines.push(theme.paint(Label::Muted, text::cut(&trace, width, theme)));
+    // What ends without having run has no trace.
+    if !finished.trace.as_os_str().is_empty() {
+        let trace = format!("  trace: {}", finished.trace.display());
+        lines.push(theme.paint(Label::Muted, text::cut(&trace, width, theme)));
+    }
     lines
 }

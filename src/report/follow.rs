@@ -46,6 +46,9 @@ pub(super) fn near(printer: &Printer, event: Event) -> Event {
             finished.trace = printer.near(&finished.trace);
             Event::JobFinished(finished)
         }
+        Event::Downstream { pipeline, event } => {
+            Event::Downstream { pipeline, event: Box::new(near(printer, *event)) }
+        }
         event => event,
     }
 }

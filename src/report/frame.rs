@@ -16,6 +16,8 @@ const SMALL: usize = 12;
 const LATEST: usize = 3;
 /// At most this many setup steps are listed.
 const SETUPS: usize = 4;
+/// A child pipeline is this many columns further to the right than its parent.
+const CHILD: usize = 4;
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy)]
@@ -71,8 +73,7 @@ struct View<'v> {
 
 impl<'v> View<'v> {
     fn new(model: &'v Model, theme: &'v Theme, width: usize, now: Duration) -> Self {
-        let stages = model.stages.iter().map(|stage| text::width(&stage.name));
-        let longest = stages.max().unwrap_or(0).max(model.longest_name + 2);
+        let longest = longest(model, 0);
         Self { model, theme, width, names: longest.min(width * 2 / 5).min(48), now }
     }
 
@@ -80,27 +81,33 @@ impl<'v> View<'v> {
         let mut lines = if detail.air { vec![String::new()] } else { Vec::new() };
         lines.extend(self.setup());
         let mut running = detail.running;
-        let mut folded = Folded::default();
-        for stage in &self.model.stages {
-            let counts = Counts::of(self.model.jobs_of(stage));
-            if counts.look() == Look::Running {
-                lines.push(self.stage(stage, &counts));
-                lines.extend(self.jobs(stage, &counts, detail, &mut running));
-            } else if detail.stages {
-                lines.push(self.stage(stage, &counts));
-            } else {
-                folded.add(&counts);
-            }
-        }
-        lines.extend(
-            folded
-                .line()
-                .map(|line| self.theme.paint(Label::Muted, text::cut(&line, self.width, self.theme))),
-        );
+        lines.extend(self.pipeline(Branch { model: self.model, depth: 0 }, detail, &mut running));
         if detail.air && !self.model.jobs.is_empty() {
             lines.push(String::new());
         }
         lines.extend(self.totals());
+        lines
+    }
+
+    /// The stages of a pipeline; where something goes on, with their jobs and the child pipelines of these.
+    fn pipeline(&self, branch: Branch<'_>, detail: Detail, running: &mut usize) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut folded = Folded::default();
+        for stage in &branch.model.stages {
+            let counts = Counts::of(branch.model.jobs_of(stage));
+            if counts.look() == Look::Running || branch.model.jobs_of(stage).any(Job::has_moving_child) {
+                lines.push(self.stage(branch, stage, &counts));
+                lines.extend(self.jobs(branch, stage, &counts, detail, running));
+            } else if detail.stages {
+                lines.push(self.stage(branch, stage, &counts));
+            } else {
+                folded.add(&counts);
+            }
+        }
+        let folded = folded.line().map(|line| format!("{}{line}", branch.indent()));
+        lines.extend(
+            folded.map(|line| self.theme.paint(Label::Muted, text::cut(&line, self.width, self.theme))),
+        );
         lines
     }
 
@@ -120,7 +127,7 @@ impl<'v> View<'v> {
         lines
     }
 
-    fn stage(&self, stage: &Stage, counts: &Counts) -> String {
+    fn stage(&self, branch: Branch<'_>, stage: &Stage, counts: &Counts) -> String {
         let look = counts.look();
         let time = match (look, stage.started, stage.ended) {
             (Look::Running, Some(started), _) => Some(text::elapsed(self.now.saturating_sub(started))),
@@ -130,20 +137,20 @@ impl<'v> View<'v> {
         let mark = if counts.running > 0 { self.theme.mark(Look::Running) } else { self.theme.mark(look) };
         let label = if look == Look::Waiting { Label::Muted } else { Label::Strong };
         self.row(
-            "",
+            &branch.indent(),
             &mark,
             (label, &text::bare(&stage.name)),
             time,
-            &[(Label::Muted, self.stage_detail(stage, counts, look))],
+            &[(Label::Muted, self.stage_detail(branch, stage, counts, look))],
         )
     }
 
-    fn stage_detail(&self, stage: &Stage, counts: &Counts, look: Look) -> String {
+    fn stage_detail(&self, branch: Branch<'_>, stage: &Stage, counts: &Counts, look: Look) -> String {
         if look == Look::Running {
-            return format!("{} of {} done", counts.done(), counts.total);
+            return done(counts);
         }
         if counts.success == counts.total || counts.waiting == counts.total {
-            let names: Vec<_> = self.model.jobs_of(stage).map(|job| job.name.as_str()).collect();
+            let names: Vec<_> = branch.model.jobs_of(stage).map(|job| job.name.as_str()).collect();
             let names = names.join(", ");
             let jobs = text::count(counts.total, "job");
             return if counts.total <= SMALL && text::width(&names) <= self.detail_room() {
@@ -157,8 +164,15 @@ impl<'v> View<'v> {
         good.into_iter().chain(others).collect::<Vec<_>>().join(", ")
     }
 
-    fn jobs(&self, stage: &Stage, counts: &Counts, detail: Detail, running: &mut usize) -> Vec<String> {
-        let jobs = self.model.jobs_of(stage);
+    fn jobs(
+        &self,
+        branch: Branch<'_>,
+        stage: &Stage,
+        counts: &Counts,
+        detail: Detail,
+        running: &mut usize,
+    ) -> Vec<String> {
+        let jobs = branch.model.jobs_of(stage);
         let most = if counts.total <= SMALL { detail.done_small } else { detail.done };
         let since = latest(jobs.clone(), most);
         let (mut lines, mut hidden) = (Vec::new(), 0);
@@ -166,38 +180,47 @@ impl<'v> View<'v> {
             match job.look() {
                 Look::Running if *running > 0 => {
                     *running -= 1;
-                    lines.push(self.running(job));
+                    lines.push(self.running(branch, job));
                 }
                 Look::Running => hidden += 1,
                 Look::Waiting => {}
                 _ if counts.total <= most
+                    || job.has_moving_child()
                     || job.ended.is_some_and(|ended| Some(ended) >= since && most > 0) =>
                 {
-                    lines.push(self.done(job));
+                    lines.push(self.done(branch, job));
                 }
                 _ => {}
             }
+            if let Some(child) = job.child.as_ref().filter(|child| child.is_moving()) {
+                let child = Branch { model: child, depth: branch.depth + 1 };
+                lines.extend(self.pipeline(child, detail, running));
+            }
         }
         if hidden > 0 {
-            lines.push(self.aside(&format!("{} {hidden} more running", self.theme.ellipsis())));
+            lines.push(self.aside(branch, &format!("{} {hidden} more running", self.theme.ellipsis())));
         }
         if detail.waiting && counts.waiting > 0 {
-            lines.push(self.waiting(jobs.filter(|job| job.look() == Look::Waiting)));
+            lines.push(self.waiting(branch, jobs.filter(|job| job.look() == Look::Waiting)));
         }
         lines
     }
 
-    fn running(&self, job: &Job) -> String {
+    fn running(&self, branch: Branch<'_>, job: &Job) -> String {
         let attempt = (job.attempt > 1).then(|| format!("attempt {}", job.attempt));
         let (phase, line) = match (job.phase, &job.last_line) {
             (Some(Phase::Script) | None, Some(line)) => (None, Some(line.trim().to_owned())),
             (phase, _) => (phase.and_then(words), None),
         };
-        let notes: Vec<_> = attempt.into_iter().chain(phase.map(str::to_owned)).collect();
+        let child = job.runner.is_none().then(|| match &job.child {
+            Some(child) => done(&child.counts()),
+            None => "creating the child pipeline".to_owned(),
+        });
+        let notes: Vec<_> = attempt.into_iter().chain(phase.map(str::to_owned)).chain(child).collect();
         let mut detail = vec![(Label::Running, notes.join(", "))];
         detail.extend(line.map(|line| (Label::Muted, line)));
         self.row(
-            "  ",
+            &branch.job_indent(),
             &self.spinner(),
             (Label::Text, &job.name),
             job.time(self.now).map(text::elapsed),
@@ -205,7 +228,7 @@ impl<'v> View<'v> {
         )
     }
 
-    fn done(&self, job: &Job) -> String {
+    fn done(&self, branch: Branch<'_>, job: &Job) -> String {
         let look = job.look();
         let outcome = job.end.as_deref().and_then(super::failure::outcome).or_else(|| job.reason.clone());
         let words = match look {
@@ -214,7 +237,7 @@ impl<'v> View<'v> {
         };
         let label = if look == Look::Failed { Label::Failure } else { Label::Muted };
         self.row(
-            "  ",
+            &branch.job_indent(),
             &self.theme.mark(look),
             (Label::Text, &job.name),
             job.time(self.now).map(text::took),
@@ -222,31 +245,22 @@ impl<'v> View<'v> {
         )
     }
 
-    fn waiting<'j>(&self, jobs: impl Iterator<Item = &'j Job> + Clone) -> String {
+    fn waiting<'j>(&self, branch: Branch<'_>, jobs: impl Iterator<Item = &'j Job> + Clone) -> String {
         let count = jobs.clone().count();
         let slot = jobs.clone().filter(|job| job.status == Status::Pending).count();
         let line = if slot == count && count > LATEST {
             format!("{count} waiting for a slot")
         } else {
-            let names: Vec<_> = jobs.take(SMALL).map(|job| self.waits(job, count <= LATEST)).collect();
+            let names: Vec<_> = jobs.take(SMALL).map(|job| waits(branch, job, count <= LATEST)).collect();
             let more = if count > SMALL { ", …" } else { "" };
             format!("{count} waiting: {}{more}", names.join(", "))
         };
-        self.aside(&format!("{} {line}", self.theme.symbol(Look::Waiting)))
+        self.aside(branch, &format!("{} {line}", self.theme.symbol(Look::Waiting)))
     }
 
-    /// The name of a waiting job, and where there is room for it what it waits for.
-    fn waits(&self, job: &Job, full: bool) -> String {
-        let needs = job.needs.iter().flatten().filter_map(|need| self.model.jobs.get(need));
-        let needs: Vec<_> = needs.filter(|need| !need.is_done()).map(|need| need.name.as_str()).collect();
-        match needs.as_slice() {
-            needs if full && !needs.is_empty() => format!("{} (needs {})", job.name, needs.join(", ")),
-            _ => job.name.clone(),
-        }
-    }
-
-    fn aside(&self, line: &str) -> String {
-        self.theme.paint(Label::Muted, text::cut(&format!("  {line}"), self.width, self.theme))
+    fn aside(&self, branch: Branch<'_>, line: &str) -> String {
+        let line = format!("{}{line}", branch.job_indent());
+        self.theme.paint(Label::Muted, text::cut(&line, self.width, self.theme))
     }
 
     fn totals(&self) -> Vec<String> {
@@ -255,7 +269,7 @@ impl<'v> View<'v> {
         }
         let counts = self.model.counts();
         let since = self.now.saturating_sub(self.model.started.unwrap_or(self.now));
-        let mut parts = vec![format!("{} of {} done", counts.done(), counts.total), text::elapsed(since)];
+        let mut parts = vec![done(&counts), text::elapsed(since)];
         let failed =
             counts.unusual().into_iter().filter(|(look, _)| matches!(look, Look::Failed | Look::Allowed));
         parts.extend(failed.map(|(_, words)| words));
@@ -302,6 +316,49 @@ impl<'v> View<'v> {
             line = format!("{line}  {}", self.theme.paint(*label, words));
         }
         line.trim_end().to_owned()
+    }
+}
+
+/// A pipeline that is shown, and how many trigger jobs lead to it.
+#[derive(Clone, Copy)]
+struct Branch<'b> {
+    model: &'b Model,
+    depth: usize,
+}
+
+impl Branch<'_> {
+    /// What stands before a stage.
+    fn indent(self) -> String {
+        " ".repeat(CHILD * self.depth)
+    }
+
+    /// What stands before a job.
+    fn job_indent(self) -> String {
+        " ".repeat(CHILD * self.depth + 2)
+    }
+}
+
+/// Columns of the longest name with its indent.
+fn longest(model: &Model, depth: usize) -> usize {
+    let stages = model.stages.iter().map(|stage| CHILD * depth + text::width(&stage.name));
+    let jobs = model.jobs.values().map(|job| {
+        let inner = job.child.as_ref().map_or(0, |child| longest(child, depth + 1));
+        inner.max(CHILD * depth + 2 + text::width(&job.name))
+    });
+    stages.chain(jobs).max().unwrap_or(0)
+}
+
+fn done(counts: &Counts) -> String {
+    format!("{} of {} done", counts.done(), counts.total)
+}
+
+/// The name of a waiting job, and where there is room for it what it waits for.
+fn waits(branch: Branch<'_>, job: &Job, full: bool) -> String {
+    let needs = job.needs.iter().flatten().filter_map(|need| branch.model.jobs.get(need));
+    let needs: Vec<_> = needs.filter(|need| !need.is_done()).map(|need| need.name.as_str()).collect();
+    match needs.as_slice() {
+        needs if full && !needs.is_empty() => format!("{} (needs {})", job.name, needs.join(", ")),
+        _ => job.name.clone(),
     }
 }
 

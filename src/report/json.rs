@@ -7,6 +7,9 @@ use crate::event::Event;
 /// An event and when it happened, in seconds since the run began.
 #[derive(serde::Serialize)]
 struct Line<'e> {
+    /// The trigger jobs that lead to the child pipeline that it is of.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pipeline: &'e [String],
     #[serde(flatten)]
     event: &'e Event,
     at: f64,
@@ -14,7 +17,8 @@ struct Line<'e> {
 
 /// An event as one line, with its end.
 pub fn line(event: &Event, at: Duration) -> String {
-    let line = Line { event, at: (at.as_secs_f64() * 1000.0).round() / 1000.0 };
+    let (pipeline, event) = event.place();
+    let line = Line { pipeline, event, at: (at.as_secs_f64() * 1000.0).round() / 1000.0 };
     let json = serde_json::to_string(&line).expect("an event has string keys and values that JSON has");
     json + "\n"
 }

@@ -66,6 +66,10 @@ fn announce(event: &Event, model: &Model, theme: &Theme, width: usize) -> Vec<St
         Event::JobFinished(finished) if finished.status == Status::Failed => {
             failure::block(finished, theme, width)
         }
+        Event::Downstream { event, .. } if matches!(**event, Event::PipelineStarted(_)) => Vec::new(),
+        Event::Downstream { pipeline, event } => {
+            announce(&event.as_ref().clone().below(pipeline), model, theme, width)
+        }
         _ => Vec::new(),
     }
 }

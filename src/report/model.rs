@@ -24,7 +24,7 @@ pub struct Model {
     pub stages: Vec<Stage>,
     /// The jobs by name, in GitLab's order.
     pub jobs: IndexMap<String, Job>,
-    /// Columns of the longest name of a job.
+    /// Columns of the longest name of a job, with the trigger jobs that lead to it: `child/job`.
     pub longest_name: usize,
     /// What had to be made ready, in the order it began.
     pub setup: Vec<Setup>,
@@ -76,6 +76,8 @@ pub struct Job {
     pub reason: Option<String>,
     /// How its last attempt ended.
     pub end: Option<Box<Finished>>,
+    /// The child pipeline that it has started.
+    pub child: Option<Box<Model>>,
 }
 
 /// Something that is made ready before jobs start.
@@ -103,7 +105,7 @@ impl Model {
                     setup.took = Some(*took);
                 }
             }
-            Event::JobStarted { job, attempt, runner } => self.start(job, *attempt, runner, now),
+            Event::JobStarted { job, attempt, runner } => self.start(job, *attempt, runner.as_deref(), now),
             Event::JobPhase { job, phase } => {
                 self.with(job, |job| {
                     job.phase = Some(*phase);
@@ -134,7 +136,32 @@ impl Model {
                 }
                 self.end = Some((*status, *took));
             }
+            Event::Downstream { pipeline, event } => {
+                self.child(pipeline, event, now);
+                self.longest_name = self.longest(0);
+            }
         }
+    }
+
+    /// Takes an event of a child pipeline; one that begins takes the place of that of an earlier attempt.
+    fn child(&mut self, path: &[String], event: &Event, now: Duration) {
+        let [first, rest @ ..] = path else { return self.apply(event, now) };
+        let Some(job) = self.jobs.get_mut(first) else { return };
+        if rest.is_empty() && matches!(event, Event::PipelineStarted(_)) {
+            job.child = Some(Box::default());
+        }
+        if let Some(child) = &mut job.child {
+            child.child(rest, event, now);
+        }
+    }
+
+    /// Columns of the longest name, with those of the names before it.
+    fn longest(&self, before: usize) -> usize {
+        let of = |job: &Job| {
+            let own = before + text::width(&job.name);
+            job.child.as_ref().map_or(own, |child| child.longest(own + 1))
+        };
+        self.jobs.values().map(of).max().unwrap_or(0)
     }
 
     fn outline(&mut self, outline: &Outline, now: Duration) {
@@ -144,7 +171,7 @@ impl Model {
         self.slots = outline.slots;
         self.started = Some(now);
         self.jobs = outline.jobs.iter().map(|job| (job.name.clone(), Job::new(job))).collect();
-        self.longest_name = self.jobs.values().map(|job| text::width(&job.name)).max().unwrap_or(0);
+        self.longest_name = self.longest(0);
         let stage = |name: &String| Stage {
             name: name.clone(),
             jobs: self
@@ -160,12 +187,12 @@ impl Model {
         self.stages = outline.stages.iter().map(stage).collect();
     }
 
-    fn start(&mut self, name: &str, attempt: u32, runner: &str, now: Duration) {
+    fn start(&mut self, name: &str, attempt: u32, runner: Option<&str>, now: Duration) {
         let stage = self.with(name, |job| {
             job.status = Status::Running;
-            job.phase = Some(Phase::Preparing);
+            job.phase = runner.is_some().then_some(Phase::Preparing);
             job.attempt = attempt;
-            job.runner = Some(runner.to_owned());
+            job.runner = runner.map(str::to_owned);
             job.started = Some(now);
             job.ended = None;
             job.last_line = None;
@@ -200,9 +227,36 @@ impl Model {
         stage.jobs.iter().map(|at| &self.jobs[*at])
     }
 
-    /// Counts over all jobs.
+    /// All jobs, those of a child pipeline after the job that has started it, each with its name and those
+    /// of the trigger jobs that lead to it: `child/job`.
+    pub fn all_jobs(&self) -> Vec<(String, &Job)> {
+        let below = |job| {
+            let Job { name, child, .. }: &Job = job;
+            let inner = child.iter().flat_map(|child| child.all_jobs());
+            inner.map(|(path, job)| (format!("{name}/{path}"), job)).collect::<Vec<_>>()
+        };
+        self.jobs
+            .values()
+            .flat_map(|job| std::iter::once((job.name.clone(), job)).chain(below(job)))
+            .collect()
+    }
+
+    /// Counts over all jobs, also those of child pipelines.
     pub fn counts(&self) -> Counts {
-        Counts::of(self.jobs.values())
+        let mut counts = Counts::default();
+        for job in self.jobs.values() {
+            counts.add(job);
+            if let Some(child) = &job.child {
+                counts.add_all(child.counts());
+            }
+        }
+        counts
+    }
+
+    /// Whether something goes on in it or in one of its child pipelines.
+    pub fn is_moving(&self) -> bool {
+        Counts::of(self.jobs.values()).look() == Look::Running
+            || self.jobs.values().any(Job::has_moving_child)
     }
 }
 
@@ -221,7 +275,13 @@ impl Job {
             last_line: None,
             reason: None,
             end: None,
+            child: None,
         }
+    }
+
+    /// Whether something goes on in the child pipeline that it has started, also when nobody waits for that.
+    pub fn has_moving_child(&self) -> bool {
+        self.child.as_ref().is_some_and(|child| child.is_moving())
     }
 
     /// How it looks.
@@ -271,20 +331,34 @@ impl Counts {
     /// Counts some jobs.
     pub fn of<'j>(jobs: impl IntoIterator<Item = &'j Job>) -> Self {
         let mut counts = Self::default();
-        for job in jobs {
-            counts.total += 1;
-            *match job.look() {
-                Look::Waiting | Look::Retried => &mut counts.waiting,
-                Look::Running => &mut counts.running,
-                Look::Success => &mut counts.success,
-                Look::Failed => &mut counts.failed,
-                Look::Allowed => &mut counts.allowed,
-                Look::Canceled => &mut counts.canceled,
-                Look::Skipped => &mut counts.skipped,
-                Look::Manual => &mut counts.manual,
-            } += 1;
-        }
+        jobs.into_iter().for_each(|job| counts.add(job));
         counts
+    }
+
+    fn add(&mut self, job: &Job) {
+        self.total += 1;
+        *match job.look() {
+            Look::Waiting | Look::Retried => &mut self.waiting,
+            Look::Running => &mut self.running,
+            Look::Success => &mut self.success,
+            Look::Failed => &mut self.failed,
+            Look::Allowed => &mut self.allowed,
+            Look::Canceled => &mut self.canceled,
+            Look::Skipped => &mut self.skipped,
+            Look::Manual => &mut self.manual,
+        } += 1;
+    }
+
+    fn add_all(&mut self, other: Self) {
+        self.total += other.total;
+        self.waiting += other.waiting;
+        self.running += other.running;
+        self.success += other.success;
+        self.failed += other.failed;
+        self.allowed += other.allowed;
+        self.canceled += other.canceled;
+        self.skipped += other.skipped;
+        self.manual += other.manual;
     }
 
     /// Jobs to which nothing more happens.

@@ -12,13 +12,15 @@ const NAMES: usize = 20;
 /// The lines of an event; `model` has it already.
 pub fn lines(event: &Event, model: &Model, theme: &Theme) -> Vec<String> {
     match event {
+        Event::Downstream { pipeline, event } => downstream(pipeline, event, model, theme),
         Event::PipelineStarted(_) => vec![title(model, theme)],
         Event::SetupStarted { step } => vec![format!("{step} ...")],
         Event::SetupFinished { step, took } => vec![format!("{step}: done in {}", text::took(*took))],
         Event::Notice { message } => vec![format!("note: {message}")],
         Event::JobStarted { job, attempt, runner } => {
             let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-            vec![format!("{} started on {runner}{again}", name(job, theme))]
+            let on = runner.as_ref().map_or_else(String::new, |runner| format!(" on {runner}"));
+            vec![format!("{} started{on}{again}", name(job, theme))]
         }
         Event::JobPhase { job, phase: Phase::Pulling } => {
             vec![format!("{} {}", name(job, theme), frame::words(Phase::Pulling).unwrap_or_default())]
@@ -32,6 +34,20 @@ pub fn lines(event: &Event, model: &Model, theme: &Theme) -> Vec<String> {
         Event::Canceling { message } => vec![theme.paint(Label::Warning, format!("canceling: {message}"))],
         // The jobs have said it.
         Event::StageFinished { .. } | Event::PipelineFinished { .. } => Vec::new(),
+    }
+}
+
+/// What happens in a child pipeline, its jobs called `child/job`.
+fn downstream(pipeline: &[String], event: &Event, model: &Model, theme: &Theme) -> Vec<String> {
+    let path = name(&pipeline.join("/"), theme);
+    match event {
+        Event::PipelineStarted(outline) => {
+            let jobs = text::count(outline.jobs.len(), "job");
+            let stages = text::count(outline.stages.len(), "stage");
+            vec![format!("{path} {}: {jobs} in {stages}", text::bare(&outline.title))]
+        }
+        Event::Notice { message } => vec![format!("{path} note: {message}")],
+        event => lines(&event.clone().below(pipeline), model, theme),
     }
 }
 
@@ -88,7 +104,10 @@ fn end(finished: &Finished, theme: &Theme) -> Vec<String> {
     let help = finished.failure.as_ref().and_then(|failure| failure.help.as_ref());
     let head = format!("{job} {} ", theme.paint(Label::Help, "help:"));
     lines.extend(help.iter().flat_map(|help| text::hang(&head, &text::bare_lines(help), usize::MAX)));
-    lines.push(format!("{job} trace: {}", finished.trace.display()));
+    // What ends without having run has no trace.
+    if !finished.trace.as_os_str().is_empty() {
+        lines.push(format!("{job} trace: {}", finished.trace.display()));
+    }
     lines
 }
 

@@ -61,7 +61,7 @@ impl Recorder {
 
     /// Writes an event. Each is written at once: a run that is killed has a record up to then.
     fn write(&mut self, event: &Event) -> io::Result<()> {
-        if matches!(event, Event::JobOutput { .. }) {
+        if matches!(event.place().1, Event::JobOutput { .. }) {
             return Ok(());
         }
         self.events.write_all(json::line(event, self.started.elapsed()).as_bytes())
@@ -119,12 +119,16 @@ impl Record {
 #[derive(serde::Deserialize)]
 struct Line {
     at: f64,
+    #[serde(default)]
+    pipeline: Vec<String>,
     #[serde(flatten)]
     event: Event,
 }
 
 fn timed(line: &[u8]) -> Option<(Duration, Event)> {
-    let Line { at, event } = serde_json::from_slice(line).ok()?;
+    let Line { at, pipeline, event } = serde_json::from_slice(line).ok()?;
+    let event =
+        if pipeline.is_empty() { event } else { Event::Downstream { pipeline, event: Box::new(event) } };
     Some((Duration::try_from_secs_f64(at).ok()?, event))
 }
 

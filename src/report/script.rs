@@ -37,7 +37,7 @@ impl Script {
     }
 
     fn start(&mut self, at: f64, job: &str, attempt: u32, runner: usize) -> &mut Self {
-        let runner = format!("gitlab-ci-runner-{runner}");
+        let runner = Some(format!("gitlab-ci-runner-{runner}"));
         self.at(at, Event::JobStarted { job: job.into(), attempt, runner })
     }
 

@@ -58,22 +58,39 @@ fn table(model: &Model) -> Table {
         Column::new("exit").right().optional(1),
         Column::new("note").fit(Fit::End(16)).optional(4),
     ]);
-    let folds = model.jobs.len() > ROWS;
-    for stage in &model.stages {
-        let mut first = true;
-        let mut name =
-            || Cell::new(Label::Muted, if std::mem::take(&mut first) { stage.name.as_str() } else { "" });
-        if folds && let Some(cells) = successes(model, stage) {
-            table.row(std::iter::once(name()).chain(cells).collect());
-        }
-        for job in model.jobs_of(stage).filter(|job| !folds || job.look() != Look::Success) {
-            table.row(std::iter::once(name()).chain(row(job)).collect());
-        }
-    }
+    let folds = model.all_jobs().len() > ROWS;
+    pipeline(&mut table, model, folds, 0);
     table
 }
 
-fn row(job: &Job) -> [Cell; 6] {
+/// The rows of a pipeline, and of each child pipeline below the job that has started it.
+fn pipeline(table: &mut Table, model: &Model, folds: bool, depth: usize) {
+    let indent = "  ".repeat(depth);
+    for stage in &model.stages {
+        let mut first = true;
+        let mut name = || {
+            let name =
+                if std::mem::take(&mut first) { format!("{indent}{}", stage.name) } else { String::new() };
+            Cell::new(Label::Muted, name)
+        };
+        if folds && let Some(cells) = successes(model, stage, &indent) {
+            table.row(std::iter::once(name()).chain(cells).collect());
+        }
+        for job in model.jobs_of(stage).filter(|job| !folds || has_row(job)) {
+            table.row(std::iter::once(name()).chain(row(job, &indent)).collect());
+            if let Some(child) = &job.child {
+                pipeline(table, child, folds, depth + 1);
+            }
+        }
+    }
+}
+
+/// Whether a job has a row where those that succeeded share one.
+fn has_row(job: &Job) -> bool {
+    job.look() != Look::Success || job.child.is_some()
+}
+
+fn row(job: &Job, indent: &str) -> [Cell; 6] {
     let (look, end) = (job.look(), job.end.as_deref());
     let time = job.time(Duration::ZERO).map_or_else(String::new, text::took);
     let attempts = if job.attempt > 1 { job.attempt.to_string() } else { String::new() };
@@ -87,7 +104,7 @@ fn row(job: &Job) -> [Cell; 6] {
     let allowed = (look == Look::Allowed).then(|| "allowed to fail".to_owned());
     let note = allowed.into_iter().chain(note).collect::<Vec<_>>().join(": ");
     [
-        Cell::text(&job.name),
+        Cell::text(format!("{indent}{}", job.name)),
         Cell::status(look),
         Cell::text(time),
         Cell::text(attempts),
@@ -102,16 +119,16 @@ fn reason(end: &Finished) -> Option<String> {
 }
 
 /// One row for all jobs of a stage that succeeded.
-fn successes(model: &Model, stage: &Stage) -> Option<[Cell; 6]> {
-    let mut good = model.jobs_of(stage).filter(|job| job.look() == Look::Success);
+fn successes(model: &Model, stage: &Stage, indent: &str) -> Option<[Cell; 6]> {
+    let mut good = model.jobs_of(stage).filter(|job| !has_row(job));
     let count = good.clone().count();
     if count == 1 {
-        return good.next().map(row);
+        return good.next().map(|job| row(job, indent));
     }
     let span = stage.started.zip(stage.ended).map(|(started, ended)| ended.saturating_sub(started));
     (count > 0).then(|| {
         [
-            Cell::new(Label::Muted, text::count(count, "job")),
+            Cell::new(Label::Muted, format!("{indent}{}", text::count(count, "job"))),
             Cell::status(Look::Success),
             Cell::text(span.map_or_else(String::new, text::took)),
             Cell::text(""),
@@ -146,10 +163,12 @@ fn verdict(model: &Model, theme: &Theme, width: usize) -> Vec<String> {
 fn facts(model: &Model, closing: &Closing, theme: &Theme, width: usize) -> Vec<String> {
     let step = |(job, took): &(String, Duration)| format!("{} {}", text::bare(job), text::took(*took));
     let path: Vec<_> = closing.critical_path.iter().map(step).collect();
-    let held = model.jobs.values().filter(|job| job.look() == Look::Manual).map(|job| match &job.reason {
-        Some(reason) => format!("{} ({reason})", job.name),
-        None => job.name.clone(),
-    });
+    let jobs = model.all_jobs();
+    let held =
+        jobs.iter().filter(|(_, job)| job.look() == Look::Manual).map(|(path, job)| match &job.reason {
+            Some(reason) => format!("{path} ({reason})"),
+            None => path.clone(),
+        });
     let traces = closing.traces.as_ref().map(|traces| traces.display().to_string());
     let facts = [
         ("critical path", path.join(theme.arrow())),

@@ -6,6 +6,7 @@ pub mod dispatch;
 pub mod failure;
 pub mod files;
 pub mod pod;
+pub mod run_folder;
 pub mod script;
 pub mod settings;
 pub mod trace;
@@ -17,13 +18,15 @@ pub use build::Build;
 pub use dispatch::{Control, DispatchOptions, JobSummary, Summary, dispatch};
 pub use settings::{Capacity, Concurrency, Settings};
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    event::{Event, Failure},
-    pipeline::JobId,
+    event::{Event, Failure, Outline},
+    pipeline::{JobId, Pipeline},
 };
 
 /// Runs one attempt of a job. The dispatcher calls it; the real one makes a pod, tests script it.
@@ -32,6 +35,37 @@ pub trait Execute: Send + Sync {
     /// Runs an attempt to its end. What happens meanwhile goes to `events`
     /// ([`Event::JobPhase`], [`Event::JobOutput`], [`Event::Notice`]); the end is the returned value.
     async fn execute(&self, attempt: Attempt, events: mpsc::Sender<Event>) -> Outcome;
+}
+
+/// Creates the child pipelines of a pipeline. The dispatcher asks for one when a trigger job starts.
+#[async_trait]
+pub trait Trigger: Send + Sync {
+    /// Creates the child pipeline of a trigger job. `number` says which attempt of it that is, from 1.
+    ///
+    /// # Errors
+    /// How the trigger job ends when GitLab would not create the pipeline.
+    async fn create(&self, job: JobId, number: u32) -> Result<Child, Box<Outcome>>;
+}
+
+/// A pipeline with those who do its work.
+#[derive(Clone)]
+pub struct Member {
+    /// The pipeline.
+    pub pipeline: Arc<Pipeline>,
+    /// Runs its jobs.
+    pub execute: Arc<dyn Execute>,
+    /// Creates its child pipelines.
+    pub trigger: Arc<dyn Trigger>,
+}
+
+/// A child pipeline that was created.
+pub struct Child {
+    /// The pipeline, which has jobs.
+    pub member: Member,
+    /// What is shown of it first.
+    pub outline: Outline,
+    /// What the user should know of it.
+    pub notices: Vec<String>,
 }
 
 /// One attempt of a job.

@@ -6,8 +6,8 @@ use crate::{
     cli::{ExitCode, Failed, project::OWN_FOLDER, runs::Run},
     report::{Printer, Problem},
     runner::{
-        attempt,
         files::{artifacts, unpack::unpack},
+        run_folder,
     },
 };
 
@@ -19,9 +19,9 @@ pub(super) fn artifacts(
 ) -> Result<ExitCode, Failed> {
     let none = |message: String| Failed::usage(Problem::new(message).help("`podline run` makes them"));
     let run = Run::last(&folder.join(OWN_FOLDER)).ok_or_else(|| none("there is no run yet".to_owned()))?;
-    let id = attempt::last_id(&run, job)
+    let found = run_folder::find(&run, job)
         .ok_or_else(|| none(format!("job `{job}` did not start in the last run, `{}`", run.display())))?;
-    let kept = artifacts::kept(&run, id);
+    let kept = artifacts::kept(&found.folder, found.id);
     let Some(kept) = kept.filter(|kept| !kept.archives.is_empty()) else {
         return Err(none(format!("job `{job}` left no artifacts in the last run")));
     };

@@ -15,7 +15,7 @@ use crate::{
         html::{self, Data},
         record::Record,
     },
-    runner::attempt,
+    runner::run_folder,
 };
 
 /// Name of the page in the folder of its run.
@@ -32,7 +32,7 @@ pub(super) fn report(
     }
     let data = data(&run).map_err(|error| no_record(&run, &error))?;
     let page = arguments.output.clone().unwrap_or_else(|| run.join(PAGE));
-    write(&data, &attempt::traces(&run), &page).map_err(|error| {
+    write(&data, &run_folder::traces(&run), &page).map_err(|error| {
         Failed::usage(Problem::new(format!("`{}` cannot be written: {error}", page.display())))
     })?;
     printer.data(&format!("{}\n", printer.near(&page).display()))?;
@@ -62,11 +62,11 @@ fn data(run: &Path) -> io::Result<Data> {
     for job in &mut data.jobs {
         // the events name a trace when it is complete
         if let Some(open) = job.attempts.last_mut().filter(|attempt| attempt.to.is_none()) {
-            let trace = attempt::last_trace(run, &job.key);
+            let trace = run_folder::find(run, &job.key).map(|found| found.trace);
             open.trace = trace.and_then(|trace| Some(trace.file_name()?.to_str()?.to_owned()));
         }
     }
-    data.look_into(&attempt::traces(run));
+    data.look_into(&run_folder::traces(run));
     Ok(data)
 }
 

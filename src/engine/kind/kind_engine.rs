@@ -238,10 +238,14 @@ impl KindEngine {
             return created;
         }
         let cluster = self.kind.open(&self.options.name).await?;
-        if let Err(error) = self.kind.import(&cluster.name, &self.options.images, progress).await {
+        self.import(&self.options.images, progress).await;
+        Ok(cluster)
+    }
+
+    async fn import(&self, images: &[String], progress: &Progress<'_>) {
+        if let Err(error) = self.kind.import(&self.options.name, images, progress).await {
             progress(Step::Warning(format!("images are left to the node to pull: {error}")));
         }
-        Ok(cluster)
     }
 }
 
@@ -265,6 +269,10 @@ impl Provisioner for KindEngine {
         let free = Free { nodes: node::look(&own).await?, ..Free::default() };
         let pods = KubePods::new(own, acting, &namespace.name, &self.owner.selector());
         Ok(Place { pods: Arc::new(pods), free })
+    }
+
+    async fn provide(&self, images: &[String], progress: &Progress<'_>) {
+        self.import(images, progress).await;
     }
 
     async fn down(&self) -> Result<(), Error> {

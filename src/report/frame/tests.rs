@@ -76,7 +76,7 @@ fn a_waiting_job_says_what_it_needs() {
         jobs,
     };
     let runner = "gitlab-ci-runner-0".into();
-    let start = Event::JobStarted { job: "unit".into(), attempt: 1, runner };
+    let start = Event::JobStarted { job: "unit".into(), attempt: 1, runner: Some(runner) };
     let events = [(Duration::ZERO, Event::PipelineStarted(outline)), (Duration::ZERO, start)];
     insta::assert_snapshot!(shown(&Theme::PLAIN, 1, 80, 24, &events).trim_start(), @r"
     ▶ test       1s  0 of 2 done

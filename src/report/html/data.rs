@@ -1,11 +1,18 @@
 //! What the page shows of a run, from its record: attempts with their times, slots, the critical path.
 
-use std::{collections::HashMap, path::Path, time::Duration};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use crate::{
-    event::{Event, Failure, Finished, Outline, Phase, Status},
+    event::{self, Event, Failure, Finished, Outline, Phase, Status},
     report::{record::Record, text, theme::Look},
 };
+
+/// The lane of trigger jobs, which no runner has.
+const TRIGGERS: &str = "trigger jobs";
 
 /// A run as the page shows it. All times are in seconds since its beginning.
 #[derive(Debug, Clone, Default, serde::Serialize)]
@@ -142,8 +149,11 @@ impl Data {
     }
 
     fn apply(&mut self, event: &Event, at: Duration, lanes: &mut Lanes) {
-        let at = at.as_secs_f64();
-        self.took = self.took.max(at);
+        self.took = self.took.max(at.as_secs_f64());
+        self.take(event, at.as_secs_f64(), lanes);
+    }
+
+    fn take(&mut self, event: &Event, at: f64, lanes: &mut Lanes) {
         match event {
             Event::PipelineStarted(outline) => self.outline(outline),
             Event::SetupStarted { step } => {
@@ -160,7 +170,7 @@ impl Data {
                 self.notices.push(text::bare(message));
             }
             Event::JobStarted { job, runner, .. } => {
-                let lane = lanes.take(runner, job);
+                let lane = lanes.take(runner.as_deref().unwrap_or(TRIGGERS), job);
                 if let Some(job) = self.job(job) {
                     job.status = Look::Running.word();
                     job.reason = None;
@@ -196,8 +206,43 @@ impl Data {
                     }
                 }
             }
+            Event::Downstream { pipeline, event } => self.downstream(pipeline, event, at, lanes),
             Event::JobOutput { .. } | Event::StageFinished { .. } => {}
         }
+    }
+
+    /// What happens in a child pipeline: its stages come after those of the others, its jobs are called
+    /// `child/job`.
+    fn downstream(&mut self, pipeline: &[String], event: &Event, at: f64, lanes: &mut Lanes) {
+        match event {
+            Event::PipelineStarted(outline) => self.child(pipeline, outline),
+            Event::PipelineFinished { .. } => {}
+            Event::JobFinished(finished) => {
+                // the page shows the traces of the first pipeline's folder
+                let finished = Finished { trace: PathBuf::new(), ..(**finished).clone() };
+                self.take(&Event::JobFinished(Box::new(finished)).below(pipeline), at, lanes);
+            }
+            event => self.take(&event.clone().below(pipeline), at, lanes),
+        }
+    }
+
+    fn child(&mut self, pipeline: &[String], outline: &Outline) {
+        let below = |name: &String| event::path(pipeline, name);
+        let mut child = Self::default();
+        child.outline(outline);
+        let (stages, jobs) = (self.stages.len(), self.jobs.len());
+        // of a trigger job that is retried, the jobs are those of its last child
+        if child.jobs.iter().any(|job| self.jobs.iter().any(|known| known.key == below(&job.key))) {
+            return;
+        }
+        self.stages.extend(child.stages.iter().map(below));
+        self.jobs.extend(child.jobs.into_iter().map(|job| Job {
+            name: below(&job.name),
+            key: below(&job.key),
+            stage: stages + job.stage,
+            needs: job.needs.map(|needs| needs.into_iter().map(|need| jobs + need).collect()),
+            ..job
+        }));
     }
 
     fn outline(&mut self, outline: &Outline) {

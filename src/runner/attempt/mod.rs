@@ -26,7 +26,8 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     Attempt, AttemptResult, Build, Execute, Outcome, failure, files::artifacts::ArtifactStore,
-    files::cache::CacheFolder, files::sources::SourceStore, pod::Overwrites, trace::EndMark, trace::Ending,
+    files::cache::CacheFolder, files::sources::SourceStore, pod::Overwrites, run_folder, trace::EndMark,
+    trace::Ending,
 };
 use crate::{
     engine::Pods,
@@ -82,7 +83,7 @@ pub struct JobExecutor {
     pub artifacts: ArtifactStore,
     /// The caches of the project.
     pub caches: CacheFolder,
-    /// The folder of the run, `.podline/runs/<run>`: traces go to `jobs/` in it.
+    /// The folder of the pipeline, `.podline/runs/<run>` or that of a child in it.
     pub folder: PathBuf,
     /// How long a pod may take to run.
     pub poll_timeout: Duration,
@@ -101,7 +102,7 @@ impl Execute for JobExecutor {
             Err(failure) => return unprepared(failure),
         };
         let nonce = nonce();
-        let trace = self.folder.join(TRACES).join(format!("{}-{}.log", slug(&build.name), build.id));
+        let trace = run_folder::trace(&self.folder, &build.name, build.id);
         let mut record = match Record::create(&build, &nonce, &trace, events) {
             Ok(record) => record,
             Err(error) => {
@@ -231,38 +232,4 @@ fn system(message: String) -> Failure {
 fn nonce() -> String {
     let random = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", random(), random())
-}
-
-/// The folder of the traces of a run.
-pub fn traces(run: &Path) -> PathBuf {
-    run.join(TRACES)
-}
-
-/// The trace of the last attempt of a job in the folder of a run.
-pub fn last_trace(run: &Path, job: &str) -> Option<PathBuf> {
-    last(run, job).map(|(_, path)| path)
-}
-
-/// `CI_JOB_ID` of the last attempt of a job in the folder of a run.
-pub fn last_id(run: &Path, job: &str) -> Option<u64> {
-    last(run, job).map(|(id, _)| id)
-}
-
-fn last(run: &Path, job: &str) -> Option<(u64, PathBuf)> {
-    let prefix = format!("{}-", slug(job));
-    let number = |path: &Path| -> Option<u64> {
-        let name = path.file_name()?.to_str()?;
-        name.strip_prefix(&prefix)?.strip_suffix(".log")?.parse().ok()
-    };
-    let entries = std::fs::read_dir(traces(run)).ok()?;
-    let paths = entries.flatten().map(|entry| entry.path());
-    paths.filter_map(|path| Some((number(&path)?, path))).max()
-}
-
-/// The folder of traces in that of a run.
-const TRACES: &str = "jobs";
-
-/// A job's name as the name of a file.
-fn slug(name: &str) -> String {
-    name.chars().map(|it| if it.is_alphanumeric() { it } else { '-' }).take(60).collect()
 }

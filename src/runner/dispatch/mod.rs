@@ -1,31 +1,31 @@
-//! Runs a pipeline: the one place where all that happens at once is put in a row.
+//! Runs a pipeline and its child pipelines: the one place where all that happens at once is put in a row.
 //!
-//! Ends of attempts, what the user wants and delays that are over go into the [`Scheduler`] one by one;
-//! what it says is done and told. Decisions are the scheduler's, pods are the executor's.
+//! Ends of attempts, what the user wants and delays that are over go into the [`Tree`] of schedulers one by
+//! one; what it says is done and told. Decisions are the schedulers', pods are the executor's.
 
 use std::{
     collections::{BTreeSet, HashMap},
-    panic::AssertUnwindSafe,
-    sync::Arc,
     time::Duration,
 };
 
-use futures::FutureExt;
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
+mod apply;
+mod branch;
 mod outcome;
 mod slots;
 mod summary;
 
 pub use summary::{JobSummary, Summary};
 
-use super::{Attempt, AttemptResult, Execute, Outcome};
+use super::{AttemptResult, Child, Member, Outcome};
 use crate::{
-    event::{Event, Finished},
-    pipeline::{JobId, Pipeline},
-    scheduler::{Action, Delays, Deploy, Input, Options, Scheduler, Status, critical_path},
+    event::Event,
+    pipeline::JobId,
+    scheduler::{Delays, Deploy, Graph, Input, Options, PipelineId, Tree},
 };
+use branch::Branch;
 use slots::{Place, Slots};
 
 /// How long killed attempts have to end before they are given up.
@@ -40,7 +40,7 @@ pub struct DispatchOptions {
     pub concurrent: usize,
     /// How many jobs run at once on all runners together, if fewer than they could.
     pub limit: Option<usize>,
-    /// Names of manual jobs to start.
+    /// Names of manual jobs to start; `child/job` in child pipelines.
     pub manual: BTreeSet<String>,
     /// Held jobs that may run.
     pub deploy: Deploy,
@@ -61,22 +61,23 @@ pub enum Control {
     Play(JobId),
 }
 
-/// Runs a pipeline to its end: every job has ended, or waits for somebody.
+/// Runs a pipeline to its end, and all child pipelines that it starts: every job has ended, or waits for
+/// somebody.
 ///
 /// Events go to `events` in the order things happen; those of an attempt lie between its
-/// [`Event::JobStarted`] and [`Event::JobFinished`]. [`Event::PipelineStarted`] is the caller's. A closed
+/// [`Event::JobStarted`] and [`Event::JobFinished`], those of a child pipeline come as
+/// [`Event::Downstream`]. [`Event::PipelineStarted`] of the first pipeline is the caller's. A closed
 /// `control` means that nobody wants anything; closed `events`, that nobody listens.
 pub async fn dispatch(
-    pipeline: Arc<Pipeline>,
+    root: Member,
     options: DispatchOptions,
-    executor: Arc<dyn Execute>,
     mut control: mpsc::Receiver<Control>,
     events: mpsc::Sender<Event>,
 ) -> Summary {
-    let mut dispatcher = Dispatcher::new(pipeline, options, executor, events);
+    let mut dispatcher = Dispatcher::new(root, options, events);
     dispatcher.begin().await;
     let mut listening = true;
-    while dispatcher.finished.is_none() {
+    while !dispatcher.tree.is_at_rest() {
         tokio::select! {
             biased;
             wish = control.recv(), if listening => match wish {
@@ -88,6 +89,7 @@ pub async fn dispatch(
                 if let Ok(happening) = happening {
                     dispatcher.happened(happening).await;
                 }
+                dispatcher.end_of_standstill().await;
             }
             else => break,
         }
@@ -96,23 +98,26 @@ pub async fn dispatch(
 }
 
 struct Dispatcher {
-    pipeline: Arc<Pipeline>,
-    scheduler: Scheduler,
+    tree: Tree,
+    /// By [`PipelineId`].
+    branches: Vec<Branch>,
     slots: Slots,
-    executor: Arc<dyn Execute>,
     events: mpsc::Sender<Event>,
     tasks: JoinSet<Happening>,
-    running: HashMap<JobId, Running>,
-    took: Vec<Option<Duration>>,
-    started: Instant,
+    running: HashMap<Key, Running>,
+    /// How attempts have ended, until the scheduler has said what that counts as.
+    outcomes: HashMap<Key, Outcome>,
     ending: Ending,
-    finished: Option<Status>,
 }
+
+/// A job of one of the pipelines.
+type Key = (PipelineId, JobId);
 
 /// An attempt that runs.
 struct Running {
     number: u32,
-    place: Place,
+    /// None for a trigger job.
+    place: Option<Place>,
     started: Instant,
     cancel: CancellationToken,
     kill: CancellationToken,
@@ -120,8 +125,9 @@ struct Running {
 
 /// What one of the tasks comes back with.
 enum Happening {
-    Ended(JobId, u32, Outcome),
-    DelayOver(JobId),
+    Ended(Key, u32, Outcome),
+    Created(Key, u32, Result<Child, Box<Outcome>>),
+    DelayOver(Key),
     GraceOver,
 }
 
@@ -134,12 +140,7 @@ enum Ending {
 }
 
 impl Dispatcher {
-    fn new(
-        pipeline: Arc<Pipeline>,
-        options: DispatchOptions,
-        executor: Arc<dyn Execute>,
-        events: mpsc::Sender<Event>,
-    ) -> Self {
+    fn new(root: Member, options: DispatchOptions, events: mpsc::Sender<Event>) -> Self {
         let slots = Slots::new(options.runners, options.concurrent);
         let scheduling = Options {
             slots: options.limit.unwrap_or(usize::MAX).min(slots.free()),
@@ -148,26 +149,20 @@ impl Dispatcher {
             delays: options.delays,
         };
         Self {
-            scheduler: Scheduler::new(&pipeline, scheduling),
-            took: vec![None; pipeline.jobs.len()],
-            pipeline,
+            tree: Tree::new(Graph::from(&*root.pipeline), scheduling.clone()),
+            branches: vec![Branch::new(root, Vec::new(), scheduling, options.started)],
             slots,
-            executor,
             events,
             tasks: JoinSet::new(),
             running: HashMap::new(),
-            started: options.started,
+            outcomes: HashMap::new(),
             ending: Ending::No,
-            finished: None,
         }
     }
 
     async fn begin(&mut self) {
-        let actions = self.scheduler.handle(Input::Begin);
-        self.apply(actions).await;
-        if self.finished.is_none() && self.running.is_empty() && self.tasks.is_empty() {
-            self.cancel("no runner has a place for a job").await;
-        }
+        self.handle(PipelineId::ROOT, Input::Begin).await;
+        self.end_of_standstill().await;
     }
 
     async fn control(&mut self, wish: Control) {
@@ -178,8 +173,7 @@ impl Dispatcher {
             }
             Control::Kill if self.ending < Ending::Killing => self.kill().await,
             Control::Play(job) if self.ending == Ending::No => {
-                let actions = self.scheduler.handle(Input::Play(job));
-                self.apply(actions).await;
+                self.handle(PipelineId::ROOT, Input::Play(job)).await;
             }
             _ => {}
         }
@@ -187,9 +181,8 @@ impl Dispatcher {
 
     async fn cancel(&mut self, message: &str) {
         self.ending = Ending::Canceling;
-        self.send(Event::Canceling { message: message.to_owned() }).await;
-        let actions = self.scheduler.handle(Input::CancelAll);
-        self.apply(actions).await;
+        self.send(PipelineId::ROOT, Event::Canceling { message: message.to_owned() }).await;
+        self.handle(PipelineId::ROOT, Input::CancelAll).await;
     }
 
     async fn kill(&mut self) {
@@ -205,142 +198,72 @@ impl Dispatcher {
         self.ending = Ending::Killing;
     }
 
+    /// Cancels a run in which nothing happens any more although jobs wait.
+    async fn end_of_standstill(&mut self) {
+        if self.tree.is_at_rest() || !self.tasks.is_empty() || self.ending != Ending::No {
+            return;
+        }
+        let message = match self.tree.waiting_for_resource() {
+            Some((pipeline, job)) => {
+                let reason = self.tree.pipeline(pipeline).reason(job).unwrap_or_default();
+                let name = self.path(pipeline, job);
+                format!("`{name}` {reason}, and that would wait for each other forever")
+            }
+            None => "no runner has a place for a job".to_owned(),
+        };
+        self.cancel(&message).await;
+    }
+
     async fn happened(&mut self, happening: Happening) {
         match happening {
-            Happening::Ended(job, number, outcome) => {
-                let current = self.running.get(&job).is_some_and(|running| running.number == number);
-                if current {
-                    self.ended(job, outcome).await;
-                }
+            Happening::Ended(key, number, outcome) if self.is_current(key, number) => {
+                self.ended(key, outcome).await;
             }
-            Happening::DelayOver(job) => {
-                let actions = self.scheduler.handle(Input::DelayOver(job));
-                self.apply(actions).await;
+            Happening::Created(key, number, created) if self.is_current(key, number) => {
+                self.created(key, created).await;
+            }
+            Happening::Ended(..) | Happening::Created(..) => {}
+            Happening::DelayOver((pipeline, job)) => {
+                self.handle(pipeline, Input::DelayOver(job)).await;
             }
             Happening::GraceOver => {
                 self.tasks.abort_all();
-                let mut jobs: Vec<JobId> = self.running.keys().copied().collect();
-                jobs.sort();
-                for job in jobs {
-                    self.ended(job, outcome::without_trace(AttemptResult::Canceled)).await;
+                let mut jobs: Vec<Key> = self.running.keys().copied().collect();
+                // Child pipelines before the jobs that wait for them.
+                jobs.sort_by_key(|(pipeline, job)| (std::cmp::Reverse(*pipeline), *job));
+                for key in jobs {
+                    self.ended(key, outcome::without_trace(AttemptResult::Canceled)).await;
                 }
             }
         }
     }
 
-    async fn ended(&mut self, job: JobId, outcome: Outcome) {
-        let Some(running) = self.running.remove(&job) else { return };
-        let took = running.started.elapsed();
-        self.slots.release(running.place);
-        *self.took[job.0].get_or_insert_default() += took;
-        let mut actions = self.scheduler.handle(Input::Finished(job, outcome.end())).into_iter();
-        // The scheduler says first what the end counts as.
-        if let Some(Action::Ended { attempt, status, allowed, retried, .. }) = actions.next() {
-            let exit_code = outcome.exit_code();
-            let failure = match outcome.result {
-                AttemptResult::Failed { failure, .. } if status == Status::Failed => Some(failure),
-                _ => None,
-            };
-            self.send(Event::JobFinished(Box::new(Finished {
-                job: self.name(job),
-                attempt,
-                status,
-                allowed,
-                retried,
-                exit_code,
-                failure,
-                took,
-                tail: outcome.tail,
-                trace: outcome.trace,
-                artifacts: outcome.artifacts,
-            })))
-            .await;
-        }
-        self.apply(actions.collect()).await;
+    fn is_current(&self, key: Key, number: u32) -> bool {
+        self.running.get(&key).is_some_and(|running| running.number == number)
     }
 
-    async fn apply(&mut self, actions: Vec<Action>) {
-        for action in actions {
-            match action {
-                Action::Ended { .. } => {}
-                Action::AutoCancel { failed } => {
-                    let message =
-                        format!("`{}` failed, and the workflow cancels on a failure", self.name(failed));
-                    self.send(Event::Canceling { message }).await;
-                }
-                Action::Cancel(job) => {
-                    if let Some(running) = self.running.get(&job) {
-                        running.cancel.cancel();
-                    }
-                }
-                Action::Changed { job, status, reason } => {
-                    self.send(Event::JobStatus { job: self.name(job), status, reason }).await;
-                }
-                Action::StageFinished { stage, status } => {
-                    let stage = self.pipeline.stages[stage].clone();
-                    self.send(Event::StageFinished { stage, status }).await;
-                }
-                Action::StartDelay { job, after } => {
-                    self.tasks.spawn(async move {
-                        tokio::time::sleep(after).await;
-                        Happening::DelayOver(job)
-                    });
-                }
-                Action::Start { job, attempt } => self.start(job, attempt).await,
-                Action::Finished { status } => self.finished = Some(status),
-            }
-        }
+    async fn handle(&mut self, pipeline: PipelineId, input: Input) {
+        let steps = self.tree.handle(pipeline, input);
+        self.apply(steps).await;
     }
 
-    async fn start(&mut self, job: JobId, number: u32) {
-        let (place, slot) = self.slots.take().expect("the scheduler starts no more jobs than slots");
-        let running = Running {
-            number,
-            place,
-            started: Instant::now(),
-            cancel: CancellationToken::new(),
-            kill: CancellationToken::new(),
-        };
-        let runner = slot.runner.clone();
-        let (cancel, kill) = (running.cancel.clone(), running.kill.clone());
-        let attempt = Attempt { job, number, slot, cancel, kill };
-        self.running.insert(job, running);
-        self.send(Event::JobStarted { job: self.name(job), attempt: number, runner }).await;
-        let (executor, events) = (Arc::clone(&self.executor), self.events.clone());
-        self.tasks.spawn(async move {
-            let execution = AssertUnwindSafe(executor.execute(attempt, events)).catch_unwind();
-            let outcome = execution.await.unwrap_or_else(|panic| outcome::broken(panic.as_ref()));
-            Happening::Ended(job, number, outcome)
-        });
+    async fn end(mut self) -> Summary {
+        self.finished(PipelineId::ROOT).await;
+        summary::of(&self.tree, &self.branches)
     }
 
-    async fn end(self) -> Summary {
-        let status = self.finished.unwrap_or(self.scheduler.pipeline_status());
-        let took = self.started.elapsed();
-        let statuses = self.pipeline.jobs().map(|(id, job)| (job.name.clone(), self.scheduler.status(id)));
-        let jobs = statuses.collect();
-        self.send(Event::PipelineFinished { status, jobs, took }).await;
-        let jobs = self.pipeline.jobs().map(|(id, job)| {
-            let summary = JobSummary {
-                status: self.scheduler.status(id),
-                allowed: self.scheduler.failure_is_allowed(id),
-                reason: self.scheduler.reason(id),
-                attempts: self.scheduler.attempts(id),
-                took: self.took[id.0],
-            };
-            (job.name.clone(), summary)
-        });
-        let critical_path = critical_path(self.scheduler.graph(), &self.took);
-        Summary { status, jobs: jobs.collect(), took, critical_path }
-    }
-
-    async fn send(&self, event: Event) {
+    /// Sends an event of a pipeline.
+    async fn send(&self, pipeline: PipelineId, event: Event) {
         // Nobody listens: the run goes on all the same.
-        let _ = self.events.send(event).await;
+        let _ = self.events.send(self.branches[pipeline.0].told(event)).await;
     }
 
-    fn name(&self, job: JobId) -> String {
-        self.pipeline.job(job).name.clone()
+    fn name(&self, (pipeline, job): Key) -> String {
+        self.branches[pipeline.0].member.pipeline.job(job).name.clone()
+    }
+
+    fn path(&self, pipeline: PipelineId, job: JobId) -> String {
+        crate::event::path(&self.branches[pipeline.0].path, &self.name((pipeline, job)))
     }
 }
 

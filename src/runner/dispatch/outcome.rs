@@ -35,6 +35,17 @@ pub(super) fn without_trace(result: AttemptResult) -> Outcome {
     Outcome { result, tail: Vec::new(), trace: PathBuf::new(), artifacts: 0 }
 }
 
+/// What a child pipeline that failed is to the trigger job that waits for it.
+pub(super) fn child_failed<'j>(failed: impl Iterator<Item = &'j str>) -> AttemptResult {
+    let names: Vec<String> = failed.map(|name| format!("`{name}`")).collect();
+    let message = match names.as_slice() {
+        [] => "its child pipeline did not succeed".to_owned(),
+        names => format!("{} failed in its child pipeline", names.join(", ")),
+    };
+    let failure = Failure { reason: FailureReason::UnknownFailure, message, help: None };
+    AttemptResult::Failed { failure, exit_code: None }
+}
+
 /// The end of an attempt in which podline itself went wrong.
 pub(super) fn broken(panic: &(dyn Any + Send)) -> Outcome {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());

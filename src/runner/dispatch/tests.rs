@@ -1,3 +1,5 @@
+mod children;
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -16,7 +18,7 @@ use crate::{
         job::{Givers, Need},
         variables::Collection,
     },
-    runner::{Attempt, AttemptResult, Execute, Outcome, Summary},
+    runner::{Attempt, AttemptResult, Child, Execute, Member, Outcome, Summary, Trigger},
     scheduler::{Delays, Deploy, Status},
 };
 
@@ -55,6 +57,20 @@ impl Execute for Scripted {
     }
 }
 
+/// For pipelines without trigger jobs.
+struct NoChildren;
+
+#[async_trait]
+impl Trigger for NoChildren {
+    async fn create(&self, _job: JobId, _number: u32) -> Result<Child, Box<Outcome>> {
+        unreachable!("no job of these pipelines is a trigger job")
+    }
+}
+
+fn member(jobs: Vec<Job>, execute: &Arc<Scripted>, trigger: Arc<dyn Trigger>) -> Member {
+    Member { pipeline: Arc::new(pipeline(jobs)), execute: Arc::<Scripted>::clone(execute), trigger }
+}
+
 /// A run whose attempts are in the hand of the test.
 struct Run {
     calls: mpsc::UnboundedReceiver<Call>,
@@ -69,6 +85,15 @@ impl Run {
     }
 
     fn start_with(jobs: Vec<Job>, change: impl FnOnce(&mut DispatchOptions), stubborn: bool) -> Self {
+        Self::start_tree(jobs, |_| Arc::new(NoChildren), change, stubborn)
+    }
+
+    fn start_tree(
+        jobs: Vec<Job>,
+        trigger: impl FnOnce(&Arc<Scripted>) -> Arc<dyn Trigger>,
+        change: impl FnOnce(&mut DispatchOptions),
+        stubborn: bool,
+    ) -> Self {
         let mut options = DispatchOptions {
             runners: vec!["runner-0".into(), "runner-1".into()],
             concurrent: 2,
@@ -83,8 +108,8 @@ impl Run {
         let (control, controlled) = mpsc::channel(8);
         let (events, told) = mpsc::channel(64);
         let executor = Arc::new(Scripted { calls, stubborn });
-        let pipeline = Arc::new(pipeline(jobs));
-        let summary = tokio::spawn(dispatch(pipeline, options, executor, controlled, events));
+        let root = member(jobs, &executor, trigger(&executor));
+        let summary = tokio::spawn(dispatch(root, options, controlled, events));
         Self { calls: called, control, events: told, summary }
     }
 
@@ -110,7 +135,10 @@ impl Run {
 
 fn words(event: &Event) -> String {
     match event {
-        Event::JobStarted { job, attempt, runner } => format!("{job} #{attempt} started on {runner}"),
+        Event::JobStarted { job, attempt, runner } => {
+            let on = runner.as_ref().map(|runner| format!(" on {runner}")).unwrap_or_default();
+            format!("{job} #{attempt} started{on}")
+        }
         Event::JobOutput { job, line } => format!("{job}: {line}"),
         Event::JobStatus { job, status, reason } => {
             format!("{job} is {}: {}", status.name(), reason.as_deref().unwrap_or("-"))
@@ -119,13 +147,21 @@ fn words(event: &Event) -> String {
             let allowed = if finished.allowed { ", allowed" } else { "" };
             let retried = if finished.retried { ", retried" } else { "" };
             let (job, attempt) = (&finished.job, finished.attempt);
-            format!("{job} #{attempt} finished: {}{allowed}{retried}", finished.status.name())
+            // of trigger jobs, why
+            let failure = finished.failure.as_ref().filter(|_| finished.exit_code.is_none());
+            let failure = failure.map(|failure| format!(" ({})", failure.message)).unwrap_or_default();
+            format!("{job} #{attempt} finished: {}{allowed}{retried}{failure}", finished.status.name())
         }
         Event::StageFinished { stage, status } => format!("stage {stage}: {}", status.name()),
         Event::Canceling { message } => format!("canceling: {message}"),
         Event::PipelineFinished { status, took, .. } => {
             format!("pipeline: {} after {took:?}", status.name())
         }
+        Event::Notice { message } => format!("note: {message}"),
+        Event::PipelineStarted(outline) => {
+            format!("{} of {} stage", outline.title, outline.stages.len())
+        }
+        Event::Downstream { pipeline, event } => format!("{}/ {}", pipeline.join("/"), words(event)),
         event => format!("{event:?}"),
     }
 }
@@ -167,6 +203,7 @@ fn job(name: &str, stage: &str) -> Job {
         allow_failure: AllowFailure::Always(false),
         needs: None,
         artifacts_from: Givers::default(),
+        artifacts_from_pipelines: vec![],
         matched_rule: None,
         reason: String::new(),
         variables: Collection::default(),

@@ -26,7 +26,7 @@ use tokio_util::io::ReaderStream;
 use crate::{
     cli::{ExitCode, Failed, command::run::interrupt},
     report::{Printer, Problem, html},
-    runner::attempt,
+    runner::run_folder,
 };
 
 pub(super) fn serve(run: &Path, port: u16, printer: &Printer) -> Result<ExitCode, Failed> {
@@ -107,7 +107,8 @@ async fn log(
     Query(from): Query<From>,
 ) -> Response {
     let is_trace = name.ends_with(".log") && !name.contains(['/', '\\']);
-    let opened = if is_trace { tail(&attempt::traces(&run).join(name), from.from).await.ok() } else { None };
+    let opened =
+        if is_trace { tail(&run_folder::traces(&run).join(name), from.from).await.ok() } else { None };
     match opened {
         Some(body) => ([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),

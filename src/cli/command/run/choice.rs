@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::{
     cli::{Failed, args::RunArguments, command::pod::no_such_job, project::Project},
-    pipeline::{JobId, Pipeline},
+    pipeline::{Job, JobId, Pipeline},
+    report::Problem,
     scheduler::{Delays, Deploy},
 };
 
@@ -36,7 +37,9 @@ impl Choice {
             selected.extend(find(pipeline, name)?);
         }
         let deploys = arguments.deploy.iter().filter(|name| *name != "*");
-        for name in arguments.manual.iter().chain(deploys) {
+        // which jobs a child pipeline has is known when it is created
+        let is_below = |name: &&String| trigger_job(pipeline, name).is_none();
+        for name in arguments.manual.iter().chain(deploys).filter(is_below) {
             find(pipeline, name)?;
         }
         // a job that is asked for by name is started, manual or not
@@ -59,10 +62,20 @@ fn find(pipeline: &Pipeline, name: &str) -> Result<Vec<JobId>, Failed> {
     }
     let instances: Vec<JobId> =
         pipeline.jobs().filter(|(_, job)| job.key.value == name).map(|(id, _)| id).collect();
+    if let (true, Some(trigger)) = (instances.is_empty(), trigger_job(pipeline, name)) {
+        let problem = Problem::new(format!("`{name}` cannot run without the job that starts its pipeline"));
+        return Err(Failed::usage(problem.help(format!("run `{trigger}` and what it needs"))));
+    }
     if instances.is_empty() {
         return Err(no_such_job(name, pipeline.jobs.iter().map(|job| job.name.as_str())));
     }
     Ok(instances)
+}
+
+/// The trigger job of a name such as `child/job`.
+fn trigger_job<'p>(pipeline: &'p Pipeline, name: &str) -> Option<&'p str> {
+    let is_above = |job: &&Job| name.strip_prefix(&job.name).is_some_and(|rest| rest.starts_with('/'));
+    pipeline.jobs.iter().filter(|job| job.trigger.is_some()).find(is_above).map(|job| job.name.as_str())
 }
 
 fn deploy(names: &[String]) -> Deploy {

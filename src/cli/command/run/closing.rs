@@ -33,24 +33,24 @@ pub(super) fn show(
         traces: Some(printer.near(&run.folder.join("jobs"))),
         not_simulated: view::not_simulated(pipeline),
         dummies: view::dummies(pipeline),
-        next: next(summary, pipeline, again),
+        next: next(summary, again),
     };
     let lines = summary::lines(model, &closing, &printer.theme(), printer.columns());
     printer.say(&format!("\n{}\n", lines.join("\n")));
 }
 
-fn next(summary: &Summary, pipeline: &Pipeline, again: &Again) -> Vec<NextCommand> {
+fn next(summary: &Summary, again: &Again) -> Vec<NextCommand> {
     let command = |command: String, what: &str| NextCommand { command, what: what.to_owned() };
     let mut next = Vec::new();
-    let failed = summary.jobs.iter().find(|(_, job)| job.status == Status::Failed && !job.allowed);
-    if let Some((name, _)) = failed {
+    // of a trigger job, its child pipeline's jobs say what is wrong
+    let jobs = || summary.jobs.iter().filter(|(_, job)| !job.has_child);
+    if let Some((name, job)) = jobs().find(|(_, job)| job.status == Status::Failed && !job.allowed) {
         next.push(command(again.log(name), "its whole trace"));
-        next.push(command(again.run(&quoted(name)), "only this job and what it needs"));
+        next.push(command(again.run(&quoted(&job.origin)), "only this job and what it needs"));
     }
-    let waits = |name: &String| summary.jobs.get(name).is_some_and(|job| job.status == Status::Manual);
-    if let Some(job) = pipeline.jobs.iter().find(|job| waits(&job.name)) {
-        let flag = if job.held.is_some() { "--deploy=" } else { "--manual " };
-        next.push(command(again.run(&format!("{flag}{}", quoted(&job.name))), "start it too"));
+    if let Some((name, job)) = jobs().find(|(_, job)| job.status == Status::Manual) {
+        let flag = if job.would_deploy { "--deploy=" } else { "--manual " };
+        next.push(command(again.run(&format!("{flag}{}", quoted(name))), "start it too"));
     }
     next.push(command(again.report(), "the run as a page for your browser"));
     if let Some(cluster) = &again.kept {

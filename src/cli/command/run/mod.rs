@@ -1,15 +1,18 @@
 //! `podline run`: the pipeline as pods.
 
 mod again;
+mod children;
 mod choice;
 mod closing;
 pub(super) mod interrupt;
+mod outline;
 mod prepare;
 mod record;
 mod setup;
+mod site;
 mod work;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use crate::{
     cli::{
@@ -37,7 +40,7 @@ pub(super) fn run(
     environment: &Environment,
     printer: &Printer,
 ) -> Result<ExitCode, Failed> {
-    let project = Project::open(folder)?;
+    let project = Arc::new(Project::open(folder)?);
     let asked = Asked::of(arguments, &project.file.run, environment)?;
     let number = Run::next_number(&project.own_folder());
     let mut planned = Planned::new(&project, &arguments.pipeline, arguments.source, number)?;
@@ -52,6 +55,7 @@ pub(super) fn run(
         printer.say(&format!("nothing to run: {reason}; `podline plan` says why of each job\n"));
         return Ok(ExitCode::Success);
     }
+    let planned = Arc::new(planned);
     let run = Run::begin(&project.own_folder())?;
     runner.settings = asked.settings(runner.settings, &run.id);
     let recorder = record::begin(&run, folder, arguments, &project, &planned, &runner, &choice)?;

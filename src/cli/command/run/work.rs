@@ -1,8 +1,12 @@
 //! A run from the first step to the last: cluster and sources, jobs, what is left behind.
 
-use std::{path::Path, pin::pin, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    pin::pin,
+    sync::{Arc, Mutex, atomic::AtomicU64},
+    time::Duration,
+};
 
-use k8s_openapi::api::core::v1::Pod;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::task::TaskTracker;
 
@@ -11,8 +15,10 @@ use super::{
     choice::Choice,
     closing,
     interrupt::{self, Interrupt},
+    outline::outline,
     prepare,
     setup::Setup,
+    site::{Level, Site},
 };
 use crate::{
     cli::{
@@ -27,7 +33,7 @@ use crate::{
         view,
     },
     engine::{self, Fits, Place},
-    event::{Event, Failure, Outline, OutlineJob, Status},
+    event::{Event, Status},
     pipeline::Pipeline,
     report::{
         self, Model, Printer,
@@ -37,11 +43,8 @@ use crate::{
         spinner::Spinner,
     },
     runner::{
-        Attempt, Build, Control, DispatchOptions, Summary,
-        attempt::{FailedPulls, JobExecutor, Prepare},
-        dispatch,
-        files::{artifacts::ArtifactStore, cache::CacheFolder, sources::SourceStore},
-        pod::Overwrites,
+        Control, DispatchOptions, Member, Summary, dispatch,
+        files::{artifacts::ArtifactStore, sources::SourceStore},
     },
 };
 
@@ -55,8 +58,8 @@ const PATIENCE: Duration = Duration::from_secs(4);
 pub(super) struct Work<'w> {
     /// The project's folder as the user names it.
     pub(super) folder: &'w Path,
-    pub(super) project: &'w Project,
-    pub(super) planned: &'w Planned,
+    pub(super) project: &'w Arc<Project>,
+    pub(super) planned: &'w Arc<Planned>,
     pub(super) runner: &'w Runner,
     pub(super) arguments: &'w RunArguments,
     pub(super) environment: &'w Environment,
@@ -122,7 +125,9 @@ impl Work<'_> {
     ) -> Result<End, Failed> {
         let started = Instant::now();
         // a view that is gone is no reason to stop: the exit code still tells
-        drop(events.send(Event::PipelineStarted(self.outline(chosen, &builds.pipeline))).await);
+        let title = view::title(&self.planned.context);
+        let outline = outline(&builds.pipeline, title, chosen.name, self.slots(chosen.likely.clone()).pods);
+        drop(events.send(Event::PipelineStarted(outline)).await);
         for message in &self.project.notes {
             drop(events.send(Event::Notice { message: message.clone() }).await);
         }
@@ -140,17 +145,17 @@ impl Work<'_> {
             }
         };
         let (place, sources) = ready;
-        let pipeline = Arc::clone(&builds.pipeline);
         let fits =
             builds.all_pods().iter().filter_map(|pod| place.free.fits(pod)).min_by_key(|fits| fits.pods);
         let slots = self.slots(fits);
-        let executor = Arc::new(self.executor(builds, &place, sources));
         let (control, controls) = mpsc::channel(4);
         if slots.pods != self.slots(chosen.likely.clone()).pods {
             drop(events.send(Event::Notice { message: slots.sentence() }).await);
         }
+        let site = self.site(chosen, &builds, (&place, sources), slots.pods, events.clone());
         let options = self.options(slots, started);
-        let mut run = pin!(dispatch(pipeline, options, executor.clone(), controls, events));
+        let deletions = site.deletions.clone();
+        let mut run = pin!(dispatch(self.root(site, builds), options, controls, events));
         let summary = loop {
             tokio::select! {
                 summary = &mut run => break summary,
@@ -163,8 +168,9 @@ impl Work<'_> {
                 }
             }
         };
+        deletions.close();
         tokio::select! {
-            () = executor.settle() => {}
+            () = deletions.wait() => {}
             _ = interrupts.recv() => {}
         }
         Ok(End::Finished(Box::new(summary)))
@@ -192,19 +198,44 @@ impl Work<'_> {
         tokio::try_join!(up, packed)
     }
 
-    fn executor(&self, builds: Builds, place: &Place, sources: Arc<SourceStore>) -> JobExecutor {
-        let artifacts = ArtifactStore::new(&self.run.folder);
-        JobExecutor {
+    /// What the pipelines of the run have in common.
+    fn site(
+        &self,
+        chosen: &Chosen,
+        builds: &Builds,
+        (place, sources): (&Place, Arc<SourceStore>),
+        slots: usize,
+        events: mpsc::Sender<Event>,
+    ) -> Site {
+        Site {
+            project: Arc::clone(self.project),
+            source: self.arguments.source,
+            settings: self.runner.settings.clone(),
+            run: self.run.clone(),
+            engine: chosen.name,
+            provisioner: Arc::clone(&chosen.provisioner),
             pods: Arc::clone(&place.pods),
-            prepare: Arc::new(Preparation { builds, artifacts: artifacts.clone() }),
             sources,
-            artifacts,
-            caches: CacheFolder::new(self.project.own_folder().join("cache")),
-            folder: self.run.folder.clone(),
-            poll_timeout: self.runner.settings.poll_timeout,
-            time: prepare::now(),
             deletions: TaskTracker::new(),
+            slots,
+            events,
+            children: AtomicU64::new(0),
+            images: Mutex::new(builds.all_images().into_iter().collect()),
         }
+    }
+
+    /// The pipeline with those who do its work.
+    fn root(&self, site: Site, builds: Builds) -> Member {
+        let artifacts = ArtifactStore::new(&self.run.folder).of_pipeline(self.run.number);
+        let level = Level {
+            site: Arc::new(site),
+            planned: Arc::clone(self.planned),
+            builds,
+            artifacts,
+            folder: self.run.folder.clone(),
+            depth: 0,
+        };
+        level.member()
     }
 
     fn options(&self, slots: Slots, started: Instant) -> DispatchOptions {
@@ -222,28 +253,6 @@ impl Work<'_> {
     fn slots(&self, fits: Option<Fits>) -> Slots {
         let jobs = self.arguments.runner.jobs.or(self.project.file.run.jobs).map(std::num::NonZeroUsize::get);
         view::slots(&self.runner.settings, fits, jobs)
-    }
-
-    fn outline(&self, chosen: &Chosen, pipeline: &Pipeline) -> Outline {
-        let names = |needs: &Vec<crate::pipeline::job::Need>| {
-            needs.iter().map(|need| pipeline.job(need.job).name.clone()).collect()
-        };
-        Outline {
-            name: pipeline.name.clone(),
-            title: view::title(&self.planned.context),
-            engine: chosen.name.to_owned(),
-            slots: self.slots(chosen.likely.clone()).pods,
-            stages: pipeline.stages.clone(),
-            jobs: pipeline
-                .jobs
-                .iter()
-                .map(|job| OutlineJob {
-                    name: job.name.clone(),
-                    stage: job.stage.clone(),
-                    needs: job.needs.as_ref().map(names),
-                })
-                .collect(),
-        }
     }
 
     fn close(
@@ -276,33 +285,6 @@ impl Work<'_> {
 fn unbegun(pipeline: &Pipeline, status: Status, took: Duration) -> Event {
     let jobs = pipeline.jobs.iter().map(|job| (job.name.clone(), Status::Canceled));
     Event::PipelineFinished { status, jobs: jobs.collect(), took }
-}
-
-/// Makes builds and pods with what earlier jobs have left.
-struct Preparation {
-    builds: Builds,
-    artifacts: ArtifactStore,
-}
-
-impl Prepare for Preparation {
-    fn build(&self, attempt: &Attempt) -> Result<Build, Failure> {
-        let from = &self.builds.pipeline.job(attempt.job).artifacts_from;
-        self.builds.build(attempt.job, attempt.number, &attempt.slot, self.artifacts.dotenv(from))
-    }
-
-    fn overwrites(&self, build: &Build) -> Result<Overwrites, Failure> {
-        self.builds.overwrites(build)
-    }
-
-    fn pod(
-        &self,
-        build: &Build,
-        overwrites: &Overwrites,
-        attempt: &Attempt,
-        failed_pulls: &FailedPulls,
-    ) -> Result<Pod, Failure> {
-        self.builds.pod(build, overwrites, attempt.number, &attempt.slot, failed_pulls)
-    }
 }
 
 /// Takes away what the run made. A further interrupt gives it a little time, and leaves the rest to the next
