@@ -77,7 +77,9 @@ async fn a_trigger_job_waits_for_its_child_and_what_happens_there_is_told() {
     unit.events.send(Event::JobOutput { job: "unit".into(), line: "hello".into() }).await.expect("open");
     pass(Duration::from_secs(2)).await;
     unit.end(AttemptResult::Success);
-    run.call().await.end(AttemptResult::Success);
+    let after = run.call().await;
+    pass(Duration::from_secs(1)).await;
+    after.end(AttemptResult::Success);
     let (summary, events) = run.end().await;
     assert_eq!(
         events,
@@ -95,7 +97,7 @@ async fn a_trigger_job_waits_for_its_child_and_what_happens_there_is_told() {
             "after #1 started on runner-0",
             "after #1 finished: success",
             "stage test: success",
-            "pipeline: success after 2s",
+            "pipeline: success after 3s",
         ]
     );
     let names: Vec<_> = summary.jobs.keys().map(String::as_str).collect();
