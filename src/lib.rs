@@ -13,6 +13,7 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod event;
+pub mod fetch;
 pub mod git;
 pub mod pipeline;
 pub mod report;

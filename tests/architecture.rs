@@ -9,10 +9,11 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("scheduler", &["pipeline"]),
     ("event", &["scheduler"]),
     ("git", &[]),
+    ("fetch", &["config", "git"]),
     ("engine", &[]),
     ("runner", &["config", "engine", "event", "git", "pipeline", "scheduler"]),
     ("report", &["config", "event"]),
-    ("cli", &["config", "engine", "event", "git", "pipeline", "report", "runner", "scheduler"]),
+    ("cli", &["config", "engine", "event", "fetch", "git", "pipeline", "report", "runner", "scheduler"]),
 ];
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod explain;
+mod includes;
 mod interrupts;
 mod jobs;
 mod kind;

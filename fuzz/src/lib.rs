@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use podline::{
     config::{
         self, Config, Diagnostics, Sources, Surroundings,
-        source::{External, LoadError, Loader},
+        loader::{External, Found, LoadError, Loader, ProjectRef},
     },
     pipeline::{
         self, Context, Event, Pipeline, Repository,
@@ -117,9 +117,17 @@ impl Loader for Files {
         self.tree.clone()
     }
 
-    fn external(&self, _: &External) -> Result<String, LoadError> {
-        Err(LoadError::Unavailable("it lives elsewhere".to_owned()))
+    fn external(&self, _: &External) -> Result<Found, LoadError> {
+        Err(elsewhere())
     }
+
+    fn files_of(&self, _: &ProjectRef) -> Result<Vec<String>, LoadError> {
+        Err(elsewhere())
+    }
+}
+
+fn elsewhere() -> LoadError {
+    LoadError::Unavailable { reason: "it lives elsewhere".to_owned(), help: "map a checkout of it".to_owned() }
 }
 
 impl Repository for Files {

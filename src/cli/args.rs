@@ -145,6 +145,9 @@ pub struct PipelineArguments {
     /// An input of the configuration's `spec:inputs`; may be given several times.
     #[arg(help_heading = PIPELINE, long = "input", value_name = "NAME=VALUE", value_parser = assignment)]
     pub inputs: Vec<(String, String)>,
+    /// Where a project of `include` is checked out; `group/*` for all of a group.
+    #[arg(help_heading = PIPELINE, long = "include-map", value_name = "GROUP/PROJECT=PATH", value_parser = mapping)]
+    pub include_map: Vec<(String, PathBuf)>,
     /// Use only what is on this machine.
     #[arg(help_heading = PIPELINE, long)]
     pub offline: bool,
@@ -428,6 +431,14 @@ pub enum ClusterCommand {
         #[command(flatten)]
         existing: ExistingArguments,
     },
+}
+
+/// Splits `GROUP/PROJECT=PATH`.
+fn mapping(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((project, path)) if !path.is_empty() => Ok((project.to_owned(), PathBuf::from(path))),
+        _ => Err("expected `GROUP/PROJECT=PATH`".to_owned()),
+    }
 }
 
 /// Splits `NAME=VALUE`.

@@ -29,7 +29,7 @@ impl From<GitError> for Failed {
         let problem = Problem::from_error(&error);
         Self::usage(match error {
             GitError::Missing(_) => problem.help("install git: podline asks it what is checked out"),
-            GitError::Failed { .. } => problem,
+            GitError::Failed { .. } | GitError::TimedOut { .. } | GitError::TooMuch { .. } => problem,
         })
     }
 }

@@ -8,11 +8,12 @@ use super::{
     ExitCode, Failed,
     args::{PipelineArguments, RunnerArguments, SourceKind},
     context,
-    loader::FileLoader,
+    elsewhere::Reach,
     project::Project,
 };
 use crate::{
     config::{self, Config, Diagnostics, Sources, Surroundings},
+    fetch::ProjectLoader,
     pipeline::{
         self, Context, Job, Pipeline, Repository,
         child::{self, Start},
@@ -40,6 +41,8 @@ pub struct Planned {
     pub context: Context,
     /// Paths of the files that jobs find checked out.
     pub tree: Vec<String>,
+    /// How far podline goes for includes, also of child pipelines.
+    reach: Reach,
 }
 
 impl Planned {
@@ -52,6 +55,7 @@ impl Planned {
         arguments: &PipelineArguments,
         source: SourceKind,
         number: u64,
+        printer: &Printer,
     ) -> Result<Self, Failed> {
         let context = context::context(project, arguments, number)?;
         let path = context.project.config_path.clone();
@@ -59,6 +63,7 @@ impl Planned {
             inputs: arguments.inputs.iter().cloned().collect(),
             sources: Sources::default(),
             artifacts: None,
+            reach: Reach::new(project, arguments, printer)?,
         };
         Ok(Self::read(project, source, context, reading, |surroundings, sources, diagnostics| {
             config::read(&path, surroundings, sources, diagnostics)
@@ -78,7 +83,12 @@ impl Planned {
     ) -> Option<Self> {
         let include = child::include(job)?;
         let context = child::context(&self.context, job, start);
-        let reading = Reading { inputs: IndexMap::new(), sources: self.sources.clone(), artifacts };
+        let reading = Reading {
+            inputs: IndexMap::new(),
+            sources: self.sources.clone(),
+            artifacts,
+            reach: self.reach.silent(),
+        };
         Some(Self::read(project, source, context, reading, |surroundings, sources, diagnostics| {
             Some(config::read_child(include, surroundings, sources, diagnostics))
         }))
@@ -94,9 +104,9 @@ impl Planned {
         let repository = project.repository(&context.event, source);
         let (mut sources, mut diagnostics) = (reading.sources, Diagnostics::default());
         let tree = repository.tree().to_vec();
-        let loader = FileLoader::new(&project.folder, tree.clone(), project.file.includes.clone())
-            .with_artifacts(reading.artifacts);
         let variables = pipeline::before_pipeline(&context);
+        let elsewhere = reading.reach.elsewhere(project, &variables, reading.artifacts);
+        let loader = ProjectLoader::new(&project.folder, tree.clone(), elsewhere);
         let surroundings = Surroundings {
             loader: &loader,
             variables: &variables,
@@ -106,7 +116,7 @@ impl Planned {
         let config = read(&surroundings, &mut sources, &mut diagnostics);
         let pipeline =
             config.as_ref().map(|config| pipeline::create(config, &context, &repository, &mut diagnostics));
-        Self { sources, diagnostics, config, pipeline, context, tree }
+        Self { sources, diagnostics, config, pipeline, context, tree, reach: reading.reach }
     }
 
     /// Shows what was found wrong, if anything.
@@ -137,6 +147,7 @@ struct Reading {
     /// Texts that were read before.
     sources: Sources,
     artifacts: Option<ArtifactStore>,
+    reach: Reach,
 }
 
 /// The runner that a command simulates.

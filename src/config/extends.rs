@@ -420,11 +420,11 @@ eight: {extends: eight}
         let text = "include: {project: g/p, file: a.yml}\n.a: {extends: .there}\njob: {extends: .a}\nother: {script: a}\ndefault: {extends: .there}";
         let reading = project(text).read();
         insta::assert_snapshot!(reading.problems().join("\n"), @r###"
-    ci.yml:1:31 include-unavailable: the include `g/p:a.yml` cannot be had: it lives elsewhere
-        what it defines is unknown here; name a local checkout of the project under `[includes]` in `podline.toml`
-    ci.yml:5:1 unresolved-keyword: `default` is left out, as it extends `.there`, which no file that could be read defines
-        jobs may differ from those on GitLab
-    "###);
+        ci.yml:1:31 include-unavailable: the include `g/p:a.yml` cannot be had: it lives elsewhere
+            what it defines is unknown here; map a checkout of it
+        ci.yml:5:1 unresolved-keyword: `default` is left out, as it extends `.there`, which no file that could be read defines
+            jobs may differ from those on GitLab
+        "###);
         assert_eq!(
             reading.unresolved(),
             ["job: extends `.a`, which extends `.there`, which no file that could be read defines"]

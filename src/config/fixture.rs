@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::{
     Diagnostics, Sources, Surroundings, Tree, emit,
-    source::{External, LoadError, Loader},
+    loader::{Component, External, Found, LoadError, Loader, ProjectRef},
     tree,
     tree::child_tree,
 };
@@ -142,8 +142,52 @@ impl Loader for Project {
         self.files.keys().cloned().collect()
     }
 
-    fn external(&self, include: &External) -> Result<String, LoadError> {
-        let missing = || LoadError::Unavailable("it lives elsewhere".to_owned());
-        self.external.get(include).cloned().ok_or_else(missing)
+    fn external(&self, include: &External) -> Result<Found, LoadError> {
+        let text = self.external.get(include).cloned().ok_or_else(elsewhere)?;
+        let (home, component) = match include {
+            External::Project { project, .. } => (Some(project.clone()), None),
+            External::Component(address) => component(address),
+            _ => (None, None),
+        };
+        Ok(Found { text, name: include.to_string(), home, component, note: None })
+    }
+
+    fn files_of(&self, project: &ProjectRef) -> Result<Vec<String>, LoadError> {
+        let file = |include: &External| match include {
+            External::Project { project: other, file } if other == project => Some(file.clone()),
+            _ => None,
+        };
+        let mut files: Vec<_> = self.external.keys().filter_map(file).collect();
+        files.sort_unstable();
+        if files.is_empty() { Err(elsewhere()) } else { Ok(files) }
+    }
+}
+
+/// The project of `host/group/project/name@version`, and the component.
+fn component(address: &str) -> (Option<ProjectRef>, Option<Component>) {
+    let parts = address.split_once('@').and_then(|(path, version)| {
+        let (host, path) = path.split_once('/')?;
+        let (path, name) = path.rsplit_once('/')?;
+        Some((host, path, name, version))
+    });
+    let Some((host, path, name, version)) = parts else { return (None, None) };
+    let project = ProjectRef {
+        host: Some(host.to_owned()),
+        path: path.to_owned(),
+        reference: Some(version.to_owned()),
+    };
+    let component = Component {
+        name: name.to_owned(),
+        sha: "1".repeat(40),
+        version: version.starts_with('1').then(|| version.to_owned()),
+        reference: version.to_owned(),
+    };
+    (Some(project), Some(component))
+}
+
+fn elsewhere() -> LoadError {
+    LoadError::Unavailable {
+        reason: "it lives elsewhere".to_owned(),
+        help: "map a checkout of it".to_owned(),
     }
 }

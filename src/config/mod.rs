@@ -19,6 +19,7 @@ pub mod glob;
 mod include;
 mod inputs;
 pub mod keyword;
+pub mod loader;
 mod merge;
 pub mod node;
 mod reference;
@@ -35,8 +36,9 @@ pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use effective::effective;
 pub use emit::{emit, emit_with_places};
 pub use keyword::Config;
+pub use loader::Loader;
 pub use node::Node;
-pub use source::{Loader, SourceId, Sources, Span, Spanned};
+pub use source::{SourceId, Sources, Span, Spanned};
 pub use surroundings::Surroundings;
 pub use tree::{Tree, tree};
 

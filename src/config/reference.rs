@@ -335,11 +335,11 @@ other: {script: a}
 ";
         let reading = project(text).read();
         insta::assert_snapshot!(reading.problems().join("\n"), @r###"
-    ci.yml:2:31 include-unavailable: the include `g/p:a.yml` cannot be had: it lives elsewhere
-        what it defines is unknown here; name a local checkout of the project under `[includes]` in `podline.toml`
-    ci.yml:4:3 unresolved-keyword: `default:before_script` is left out, as it has `!reference [.there, script]`, which no file that could be read defines
-        jobs may differ from those on GitLab
-    "###);
+        ci.yml:2:31 include-unavailable: the include `g/p:a.yml` cannot be had: it lives elsewhere
+            what it defines is unknown here; map a checkout of it
+        ci.yml:4:3 unresolved-keyword: `default:before_script` is left out, as it has `!reference [.there, script]`, which no file that could be read defines
+            jobs may differ from those on GitLab
+        "###);
         assert_eq!(
             reading.unresolved(),
             ["job: has `!reference [.there, script]`, which no file that could be read defines"]

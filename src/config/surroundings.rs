@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::source::Loader;
+use super::loader::Loader;
 
 /// Where and for what a configuration is read.
 pub struct Surroundings<'s> {

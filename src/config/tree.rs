@@ -5,9 +5,9 @@ use super::{
     gap::Gaps,
     include::{self, Included},
     keyword::Unresolved,
+    loader::LoadError,
     node::Mapping,
     reference,
-    source::LoadError,
     surroundings::Surroundings,
     yaml::Budget,
 };

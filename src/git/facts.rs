@@ -22,6 +22,8 @@ pub struct Facts {
     pub default_branch: String,
     /// The project, from the remote or the folder's name.
     pub project: Remote,
+    /// The URL of that remote; absent where the project is the folder.
+    pub remote_url: Option<String>,
     /// Name and mail address of the user; empty where git does not know them.
     pub user: (String, String),
     /// Paths that are neither tracked nor ignored, sorted.
@@ -69,6 +71,7 @@ impl Facts {
         let status = Status::read(&status?);
         let refs = Refs::read(&refs?);
         let config = read_config(&config?);
+        let (project, remote_url) = project(&config, status.branch.as_deref(), &root);
         let head = match head {
             Ok(text) => Head::read(&text),
             Err(_) if status.is_unborn => None,
@@ -77,7 +80,8 @@ impl Facts {
         Ok(Some(Self {
             upstream: status.branch.as_ref().and_then(|branch| refs.upstream(branch)),
             default_branch: refs.default_branch(status.branch.as_deref()),
-            project: project(&config, status.branch.as_deref(), &root),
+            project,
+            remote_url,
             user: (value(&config, "user.name"), value(&config, "user.email")),
             head,
             branch: status.branch,
@@ -213,13 +217,18 @@ fn value(config: &indexmap::IndexMap<String, String>, key: &str) -> String {
 }
 
 /// The project at `origin`, at the remote of the branch, at any remote, or of the folder.
-fn project(config: &indexmap::IndexMap<String, String>, branch: Option<&str>, root: &Path) -> Remote {
+fn project(
+    config: &indexmap::IndexMap<String, String>,
+    branch: Option<&str>,
+    root: &Path,
+) -> (Remote, Option<String>) {
     let of_branch = branch.and_then(|branch| config.get(&format!("branch.{branch}.remote")));
     let named = ["origin".to_owned()].into_iter().chain(of_branch.cloned());
     let named = named.filter_map(|name| config.get(&format!("remote.{name}.url")));
     let is_url = |key: &str| key.starts_with("remote.") && key.ends_with(".url");
     let any = config.iter().filter(|(key, _)| is_url(key)).map(|(_, url)| url);
-    named.chain(any).find_map(|url| Remote::parse(url)).unwrap_or_else(|| Remote::of_folder(root))
+    let found = named.chain(any).find_map(|url| Some((Remote::parse(url)?, Some(url.clone()))));
+    found.unwrap_or_else(|| (Remote::of_folder(root), None))
 }
 
 /// Texts that are ended by zero bytes.

@@ -1,6 +1,7 @@
 //! What podline asks of git, through the user's own `git` command: it honours their configuration,
 //! worktrees and large files.
 
+mod bounded;
 mod facts;
 mod paths;
 mod remote;
@@ -12,6 +13,7 @@ use std::{
     process::Command,
 };
 
+pub use bounded::Bounds;
 pub use facts::{Facts, Head};
 pub use paths::{Base, Snapshot};
 pub use remote::Remote;
@@ -38,6 +40,22 @@ pub enum GitError {
         command: String,
         /// What it printed.
         message: String,
+    },
+    /// It took too long.
+    #[error("`git {command}` did not end within {} s", time.as_secs())]
+    TimedOut {
+        /// The arguments, joined.
+        command: String,
+        /// How long it was given.
+        time: std::time::Duration,
+    },
+    /// It printed more than can be used.
+    #[error("`git {command}` printed more than {bytes} bytes")]
+    TooMuch {
+        /// The arguments, joined.
+        command: String,
+        /// How much it was allowed.
+        bytes: u64,
     },
 }
 
@@ -86,7 +104,13 @@ impl Git {
     /// (`GIT_DIR`, `GIT_INDEX_FILE`, ...) are taken away: they would point it elsewhere.
     pub fn command<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Command {
         let mut command = Command::new("git");
-        command.args(arguments).current_dir(&self.folder);
+        command.args(arguments);
+        self.surround(&mut command);
+        command
+    }
+
+    fn surround(&self, command: &mut Command) {
+        command.current_dir(&self.folder);
         for name in LOCAL_VARIABLES {
             command.env_remove(name);
         }
@@ -94,7 +118,6 @@ impl Git {
             command.env("GIT_DIR", git_dir).env("GIT_WORK_TREE", &self.folder);
         }
         command.env("LC_ALL", "C").stdin(std::process::Stdio::null());
-        command
     }
 }
 

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use podline::{
     config::{
         self, Config, Diagnostic, Diagnostics, Severity, Sources, Surroundings, Tree,
-        source::{External, LoadError, Loader},
+        loader::{External, Found, LoadError, Loader, ProjectRef},
     },
     pipeline::{
         self, Context, Event, Pipeline, Plan, Repository,
@@ -186,8 +186,20 @@ impl Loader for Project {
         self.tree.clone()
     }
 
-    fn external(&self, _: &External) -> Result<String, LoadError> {
-        self.others.clone().ok_or_else(|| LoadError::Unavailable("it lives elsewhere".to_owned()))
+    fn external(&self, include: &External) -> Result<Found, LoadError> {
+        let text = self.others.clone().ok_or_else(elsewhere)?;
+        Ok(Found { text, name: include.to_string(), home: None, component: None, note: None })
+    }
+
+    fn files_of(&self, _: &ProjectRef) -> Result<Vec<String>, LoadError> {
+        Err(elsewhere())
+    }
+}
+
+fn elsewhere() -> LoadError {
+    LoadError::Unavailable {
+        reason: "it lives elsewhere".to_owned(),
+        help: "map a checkout of it".to_owned(),
     }
 }
 

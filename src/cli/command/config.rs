@@ -19,7 +19,7 @@ pub(super) fn config(
     printer: &Printer,
 ) -> Result<ExitCode, Failed> {
     let project = Project::open(folder)?;
-    let planned = Planned::new(&project, &arguments.pipeline, SourceKind::Worktree, 1)?;
+    let planned = Planned::new(&project, &arguments.pipeline, SourceKind::Worktree, 1, printer)?;
     planned.show(printer);
     if let Some(config) = &planned.config {
         printer.data(&config::emit(&config.tree))?;

@@ -20,7 +20,7 @@ use crate::{
 pub(super) fn eval(folder: &Path, arguments: &EvalArguments, printer: &Printer) -> Result<ExitCode, Failed> {
     let text = &arguments.expression;
     let expression = Expression::parse(text).map_err(|error| refused(text, error))?;
-    let variables = variables(folder, arguments)?;
+    let variables = variables(folder, arguments, printer)?;
     let trace = expression.explain(|name| match name {
         Name::Variable(name) => variables.get(name).map(|value| Value::from(value.as_str())),
         Name::Input(name) => {
@@ -38,13 +38,17 @@ pub(super) fn eval(folder: &Path, arguments: &EvalArguments, printer: &Printer) 
 }
 
 /// What the expression may use: in a project what its event gives, otherwise what the command line names.
-fn variables(folder: &Path, arguments: &EvalArguments) -> Result<IndexMap<String, String>, Failed> {
+fn variables(
+    folder: &Path,
+    arguments: &EvalArguments,
+    printer: &Printer,
+) -> Result<IndexMap<String, String>, Failed> {
     let file = arguments.pipeline.file.as_deref().unwrap_or(CONFIGURATION);
     if !folder.join(file).is_file() {
         return Ok(arguments.pipeline.variables.iter().cloned().collect());
     }
     let project = Project::open(folder)?;
-    let planned = Planned::new(&project, &arguments.pipeline, SourceKind::Worktree, 1)?;
+    let planned = Planned::new(&project, &arguments.pipeline, SourceKind::Worktree, 1, printer)?;
     Ok(pipeline::explain::of_workflow(planned.config.as_ref(), &planned.context))
 }
 

@@ -27,7 +27,7 @@ pub(super) fn explain(
     printer: &Printer,
 ) -> Result<ExitCode, Failed> {
     let project = Project::open(folder)?;
-    let mut planned = Planned::new(&project, &arguments.pipeline, SourceKind::Worktree, 1)?;
+    let mut planned = Planned::new(&project, &arguments.pipeline, SourceKind::Worktree, 1, printer)?;
     let runner = Runner::read(&project, &arguments.runner, &mut planned)?;
     if planned.diagnostics.has_errors() {
         planned.show(printer);

@@ -24,7 +24,7 @@ pub(super) fn graph(
     printer: &Printer,
 ) -> Result<ExitCode, Failed> {
     let project = Project::open(folder)?;
-    let planned = Planned::new(&project, &arguments.pipeline, SourceKind::Worktree, 1)?;
+    let planned = Planned::new(&project, &arguments.pipeline, SourceKind::Worktree, 1, printer)?;
     if planned.diagnostics.has_errors() {
         planned.show(printer);
     }

@@ -19,7 +19,7 @@ pub(super) fn lint(folder: &Path, arguments: &LintArguments, printer: &Printer) 
     let (mut wrong, mut records) = (false, Vec::new());
     for file in files {
         let pipeline = PipelineArguments { file: Some(file.clone()), ..arguments.pipeline.clone() };
-        let planned = Planned::new(&project, &pipeline, SourceKind::Worktree, 1)?;
+        let planned = Planned::new(&project, &pipeline, SourceKind::Worktree, 1, printer)?;
         wrong |= planned.diagnostics.has_errors();
         match arguments.format {
             Format::Json => records.extend(diagnostics::records(&planned.diagnostics, &planned.sources)),

@@ -17,7 +17,7 @@ use crate::{
 
 pub(super) fn plan(folder: &Path, arguments: &PlanArguments, printer: &Printer) -> Result<ExitCode, Failed> {
     let project = Project::open(folder)?;
-    let mut planned = Planned::new(&project, &arguments.pipeline, SourceKind::Worktree, 1)?;
+    let mut planned = Planned::new(&project, &arguments.pipeline, SourceKind::Worktree, 1, printer)?;
     let runner = Runner::read(&project, &arguments.runner, &mut planned)?;
     match arguments.format {
         Format::Json => json(&planned, printer)?,

@@ -19,7 +19,7 @@ use crate::{
 pub(super) fn pod(folder: &Path, arguments: &PodArguments, printer: &Printer) -> Result<ExitCode, Failed> {
     let project = Project::open(folder)?;
     let number = Run::next_number(&project.own_folder());
-    let mut planned = Planned::new(&project, &arguments.pipeline, SourceKind::Worktree, number)?;
+    let mut planned = Planned::new(&project, &arguments.pipeline, SourceKind::Worktree, number, printer)?;
     let runner = Runner::read(&project, &arguments.runner, &mut planned)?;
     if let Some(pipeline) = &planned.pipeline {
         let mut alone = pipeline.clone();

@@ -129,9 +129,21 @@ impl Expression {
 
     /// Names of the variables it asks for, in order of appearance.
     pub fn variables(&self) -> Vec<&str> {
-        fn collect<'n>(node: &'n Node, names: &mut Vec<&'n str>) {
+        let variable = |name| if let Name::Variable(name) = name { Some(name) } else { None };
+        self.names().into_iter().filter_map(variable).collect()
+    }
+
+    /// Names of the inputs it asks for, in order of appearance.
+    pub fn inputs(&self) -> Vec<&str> {
+        let input = |name| if let Name::Input(name) = name { Some(name) } else { None };
+        self.names().into_iter().filter_map(input).collect()
+    }
+
+    fn names(&self) -> Vec<Name<'_>> {
+        fn collect<'n>(node: &'n Node, names: &mut Vec<Name<'n>>) {
             match &node.kind {
-                NodeKind::Variable(name) => names.push(name),
+                NodeKind::Variable(name) => names.push(Name::Variable(name)),
+                NodeKind::Input(name) => names.push(Name::Input(name)),
                 NodeKind::Operation { left, right, .. } => {
                     collect(left, names);
                     collect(right, names);

@@ -3,19 +3,23 @@
 //! Included files merge in order, each after what it includes itself; the file that includes them
 //! merges last.
 
+mod header;
 mod location;
+mod obtain;
 mod rules;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashSet;
 
+use indexmap::IndexMap;
+
 use super::{
     Diagnostic, Diagnostics, Sources, Span, Spanned,
-    inputs::{self, Given},
+    inputs::{self, Given, Header},
+    loader::{Component, External, ProjectRef},
     merge::deep_merge,
     node::{Mapping, Node},
-    source::{External, LoadError},
     surroundings::Surroundings,
     yaml,
 };
@@ -45,9 +49,12 @@ pub(super) fn read(
     diagnostics: &mut Diagnostics,
 ) -> Option<Included> {
     let mut includer = Includer::new(surroundings, sources, diagnostics);
-    let main = File { name: name.to_owned(), home: Home::Here, chain: vec![name.to_owned()] };
-    let root = includer.file(&main, text, None)?;
-    Some(includer.finish(root))
+    let main =
+        File { name: name.to_owned(), home: Home::Here, component: None, chain: vec![name.to_owned()] };
+    let root = includer.file(&main, text, None);
+    let is_read = root.is_some();
+    let included = includer.finish(root.unwrap_or_default());
+    is_read.then_some(included)
 }
 
 /// Reads what `trigger:include` names: the file of a child pipeline says nothing else.
@@ -60,8 +67,9 @@ pub(super) fn read_child(
     let mut includer = Includer { is_child: true, ..Includer::new(surroundings, sources, diagnostics) };
     let mut content = Mapping::default();
     content.insert("include".to_owned(), include.span, include.clone());
-    let root = includer
-        .expand(&File { name: "trigger:include".to_owned(), home: Home::Here, chain: Vec::new() }, content);
+    let main =
+        File { name: "trigger:include".to_owned(), home: Home::Here, component: None, chain: Vec::new() };
+    let root = includer.expand(&main, content);
     includer.finish(root)
 }
 
@@ -71,8 +79,8 @@ enum Home {
     /// The project itself.
     Here,
     /// Another project, at a ref.
-    Project(String, Option<String>),
-    /// None: the file came from an URL.
+    Project(ProjectRef),
+    /// None: the file came from an URL, or is a template. Variables are unknown there as well.
     Nowhere,
 }
 
@@ -80,6 +88,8 @@ enum Home {
 struct File {
     name: String,
     home: Home,
+    /// The component that it belongs to.
+    component: Option<Component>,
     /// The files that led to it, and itself.
     chain: Vec<String>,
 }
@@ -95,7 +105,9 @@ struct Includer<'a, 's> {
     /// Whether the limit is passed, so that nothing more is followed.
     is_full: bool,
     unavailable: Vec<Spanned<String>>,
-    /// What is named in `unavailable` already.
+    /// What cannot be had, by what is told once: a project, or another include, and the reason.
+    lacking: IndexMap<(External, String), Diagnostic>,
+    /// What the user was told of already.
     named: HashSet<External>,
     is_complete: bool,
     /// Whether this is a child pipeline, which can include what jobs of its parent have left.
@@ -116,13 +128,18 @@ impl<'a, 's> Includer<'a, 's> {
             count: 0,
             is_full: false,
             unavailable: Vec::new(),
+            lacking: IndexMap::new(),
             named: HashSet::new(),
             is_complete: true,
             is_child: false,
         }
     }
 
+    /// The tree with what it lacks, which is told now.
     fn finish(self, root: Mapping) -> Included {
+        for (_, found) in self.lacking {
+            self.diagnostics.push(found);
+        }
         Included { root, unavailable: self.unavailable, is_complete: self.is_complete }
     }
 }
@@ -134,7 +151,14 @@ impl Includer<'_, '_> {
         let text = self.sources.get(source).text.clone();
         let documents = yaml::parse(source, &text, self.diagnostics)?;
         let given = given.unwrap_or_else(|| inputs::from_user(self.surroundings.inputs, self.sources));
-        let content = inputs::apply(documents, &given, self.surroundings, self.diagnostics)?;
+        let header = documents.header.map(|spec| self.header(file, spec));
+        let header = header.as_ref().map(|(spec, is_complete)| Header {
+            spec,
+            is_complete: *is_complete,
+            component: file.component.as_ref(),
+        });
+        let content =
+            inputs::apply(header.as_ref(), documents.content, &given, self.surroundings, self.diagnostics)?;
         Some(self.expand(file, content))
     }
 
@@ -142,11 +166,7 @@ impl Includer<'_, '_> {
     fn expand(&mut self, file: &File, mut content: Mapping) -> Mapping {
         let Some(include) = content.remove("include") else { return content };
         let locations = self.locations(file, &include.value);
-        self.count += locations.len();
-        if self.count > MAX_INCLUDES && !self.is_full {
-            self.is_full = true;
-            self.refuse_more(file, include.key);
-        }
+        self.admit(file, &locations, include.key);
         let mut merged = Mapping::default();
         for location in locations {
             match if self.is_full { None } else { self.follow(file, location) } {
@@ -161,6 +181,23 @@ impl Includer<'_, '_> {
         merged
     }
 
+    /// Counts files before any of them is followed, and says which have to be fetched.
+    fn admit(&mut self, file: &File, locations: &[Location], span: Span) {
+        self.count += locations.len();
+        if self.count > MAX_INCLUDES && !self.is_full {
+            self.is_full = true;
+            self.refuse_more(file, span);
+        }
+        if self.is_full {
+            return;
+        }
+        let external = locations.iter().filter_map(|location| match &location.target {
+            Target::External(external) => Some(external.clone()),
+            Target::Local(_) => None,
+        });
+        self.surroundings.loader.expect(&external.collect::<Vec<_>>());
+    }
+
     fn refuse_more(&mut self, file: &File, span: Span) {
         let message = format!("more than {MAX_INCLUDES} files are included");
         let again = file.chain.iter().enumerate().find(|(at, name)| file.chain[..*at].contains(name));
@@ -171,138 +208,11 @@ impl Includer<'_, '_> {
         self.diagnostics.push(Diagnostic::error("too-many-includes", message, span).help(help));
     }
 
-    /// Reads one included file.
+    /// Reads one included file and what it includes.
     fn follow(&mut self, from: &File, location: Location) -> Option<Mapping> {
-        let (external, home) = match (&location.target, &from.home) {
-            (Target::Local(path), Home::Here) => {
-                let text = self.local(path, location.span)?;
-                return self.included(from, path.clone(), Home::Here, &text, location);
-            }
-            (Target::Local(path), Home::Project(project, reference)) => (
-                External::Project {
-                    project: project.clone(),
-                    reference: reference.clone(),
-                    file: path.clone(),
-                },
-                from.home.clone(),
-            ),
-            (Target::Local(path), Home::Nowhere) => {
-                let message = format!("`{path}` is a local file, but `{}` belongs to no project", from.name);
-                self.diagnostics.push(
-                    Diagnostic::error("include-not-found", message, location.span)
-                        .help("a remote file can include by `remote`, `project`, `template` or `component`"),
-                );
-                return None;
-            }
-            (Target::External(external), _) => (external.clone(), home_of(external)),
-        };
-        let name = location::label(&external);
-        let text = self.external(&external, &name, location.span)?;
-        self.included(from, name, home, &text, location)
+        let (file, text) = self.obtain(from, &location)?;
+        self.file(&file, &text, Some(location.inputs))
     }
-
-    fn included(
-        &mut self,
-        from: &File,
-        name: String,
-        home: Home,
-        text: &str,
-        location: Location,
-    ) -> Option<Mapping> {
-        let mut chain = from.chain.clone();
-        chain.push(name.clone());
-        self.file(&File { name, home, chain }, text, Some(location.inputs))
-    }
-
-    /// Reads a file of the project.
-    fn local(&mut self, path: &str, span: Span) -> Option<String> {
-        let found = match self.surroundings.loader.local(path) {
-            Ok(text) => return Some(text),
-            Err(LoadError::NotFound) => {
-                let loader = self.surroundings.loader;
-                let files = self.files.get_or_insert_with(|| loader.local_files());
-                let near = self.diagnostics.nearest(path, files.iter().map(String::as_str));
-                let help = match near {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => "paths begin at the root of the repository".to_owned(),
-                };
-                Diagnostic::error("include-not-found", format!("the file `{path}` does not exist"), span)
-                    .help(help)
-            }
-            Err(error) => Diagnostic::error(
-                "include-unreadable",
-                format!("the file `{path}` cannot be read: {error}"),
-                span,
-            ),
-        };
-        self.diagnostics.push(found);
-        // One mistake is enough: what the file may define is not another one.
-        self.unavailable.push(Spanned::new(path.to_owned(), span));
-        None
-    }
-
-    /// Reads a file from elsewhere.
-    fn external(&mut self, external: &External, name: &str, span: Span) -> Option<String> {
-        let error = match self.surroundings.loader.external(external) {
-            Ok(text) => return Some(text),
-            Err(error) => error,
-        };
-        match error {
-            LoadError::Unavailable(reason) => self.lacks(external, name, span, &reason),
-            LoadError::NotFound => self.diagnostics.push(Diagnostic::error(
-                "include-not-found",
-                format!("`{name}` does not exist"),
-                span,
-            )),
-            LoadError::Unreadable(reason) => self.diagnostics.push(Diagnostic::error(
-                "include-unreadable",
-                format!("`{name}` cannot be read: {reason}"),
-                span,
-            )),
-        }
-        None
-    }
-
-    /// Names an include that cannot be had, once.
-    fn lacks(&mut self, external: &External, name: &str, span: Span, reason: &str) {
-        if !self.named.insert(external.clone()) {
-            return;
-        }
-        let help = match external {
-            External::Project { .. } | External::Component(_) => {
-                "what it defines is unknown here; name a local checkout of the project under `[includes]` in `podline.toml`"
-            }
-            External::Remote { .. } | External::Template(_) => "what it defines is unknown here",
-            External::Artifact { .. } => "what it defines is known when the job has run",
-        };
-        let message = format!("the include `{name}` cannot be had: {reason}");
-        self.diagnostics.push(Diagnostic::warning("include-unavailable", message, span).help(help));
-        self.unavailable.push(Spanned::new(name.to_owned(), span));
-    }
-
-    /// The project's files, read once.
-    fn files(&mut self) -> &[String] {
-        let loader = self.surroundings.loader;
-        self.files.get_or_insert_with(|| loader.local_files())
-    }
-}
-
-/// Where the local includes of an external file are looked for.
-fn home_of(external: &External) -> Home {
-    match external {
-        External::Project { project, reference, .. } => Home::Project(project.clone(), reference.clone()),
-        External::Component(address) => component_home(address).unwrap_or(Home::Nowhere),
-        External::Artifact { .. } => Home::Here,
-        External::Remote { .. } | External::Template(_) => Home::Nowhere,
-    }
-}
-
-/// The project of `host/group/project/name@version`.
-fn component_home(address: &str) -> Option<Home> {
-    let (path, version) = address.rsplit_once('@')?;
-    let (_, path) = path.split_once('/')?;
-    let (project, _) = path.rsplit_once('/')?;
-    Some(Home::Project(project.to_owned(), Some(version.to_owned())))
 }
 
 /// The items of a value that may be a list.

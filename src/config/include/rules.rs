@@ -6,6 +6,7 @@ use crate::config::{
     expand::expand_existing,
     expression::Expression,
     glob::{Glob, is_wildcard},
+    loader::ProjectRef,
     node::Mapping,
 };
 
@@ -65,19 +66,18 @@ impl Includer<'_, '_> {
     }
 
     fn rule_matches(&mut self, file: &File, rule: &Mapping, condition: Option<&Expression>) -> bool {
-        let surroundings = self.surroundings;
-        condition.is_none_or(|condition| condition.holds(|name| surroundings.variable(name)))
-            && rule.get("changes").is_none_or(|changes| self.has_changed(changes))
+        condition.is_none_or(|condition| condition.holds(|name| self.variable(file, name)))
+            && rule.get("changes").is_none_or(|changes| self.has_changed(file, changes))
             && rule.get("exists").is_none_or(|exists| self.exists(file, exists))
     }
 
-    fn has_changed(&mut self, changes: &Node) -> bool {
+    fn has_changed(&mut self, file: &File, changes: &Node) -> bool {
         let (paths, against) = match changes.as_mapping() {
             Some(mapping) => (mapping.get("paths"), mapping.get("compare_to").and_then(Node::as_str)),
             None => (Some(changes), None),
         };
-        let Some(patterns) = self.patterns(paths, changes.span) else { return true };
-        let against = against.map(|text| expand_existing(text, |name| self.surroundings.variable(name)));
+        let Some(patterns) = self.patterns(file, paths, changes.span) else { return true };
+        let against = against.map(|text| expand_existing(text, |name| self.variable(file, name)));
         match (self.surroundings.changes)(against.as_deref()) {
             Some(changed) => matches_any(&patterns, &changed),
             None => true,
@@ -85,27 +85,37 @@ impl Includer<'_, '_> {
     }
 
     fn exists(&mut self, file: &File, exists: &Node) -> bool {
-        let (paths, is_elsewhere) = match exists.as_mapping() {
-            Some(mapping) => (mapping.get("paths"), mapping.get("project").is_some()),
-            None => (Some(exists), false),
+        let (paths, elsewhere) = match exists.as_mapping() {
+            Some(mapping) => (mapping.get("paths"), self.elsewhere(file, mapping)),
+            None => (Some(exists), None),
         };
-        let Some(patterns) = self.patterns(paths, exists.span) else { return true };
-        if is_elsewhere || file.home != Home::Here {
+        let Some(patterns) = self.patterns(file, paths, exists.span) else { return true };
+        let home = elsewhere.unwrap_or_else(|| file.home.clone());
+        let Some(files) = self.files_in(&home, exists.span) else {
             let message = "the files of another project are unknown here, so `exists` is taken to match";
             self.diagnostics.push(Diagnostic::warning("include-rules-unknown", message, exists.span));
             return true;
-        }
-        matches_any(&patterns, self.files())
+        };
+        matches_any(&patterns, &files)
+    }
+
+    /// `exists:project` and `exists:ref`.
+    fn elsewhere(&self, file: &File, exists: &Mapping) -> Option<Home> {
+        let text = |key: &str| {
+            let text = exists.get(key)?.as_str()?;
+            Some(expand_existing(text, |name| self.variable(file, name)))
+        };
+        Some(Home::Project(ProjectRef { host: None, path: text("project")?, reference: text("ref") }))
     }
 
     /// Patterns with their variables expanded; unknown ones stay.
-    fn patterns(&mut self, paths: Option<&Node>, span: Span) -> Option<Vec<String>> {
+    fn patterns(&mut self, file: &File, paths: Option<&Node>, span: Span) -> Option<Vec<String>> {
         let texts: Option<Vec<_>> = paths.and_then(|paths| items(paths).iter().map(Node::as_str).collect());
         let Some(texts) = texts else {
             self.refuse("`include:rules` takes paths as a list of strings", span, None);
             return None;
         };
-        let expand = |text: &str| expand_existing(text, |name| self.surroundings.variable(name));
+        let expand = |text: &str| expand_existing(text, |name| self.variable(file, name));
         Some(texts.into_iter().map(expand).collect())
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::config::{
     fixture::{Project, project},
-    source::External,
+    loader::{External, ProjectRef},
 };
 
 /// The names of the jobs, in order.
@@ -12,11 +12,12 @@ fn jobs(project: &Project) -> Vec<String> {
 }
 
 fn remote(url: &str) -> External {
-    External::Remote { url: url.to_owned(), integrity: None }
+    External::Remote { url: url.to_owned(), integrity: None, reuse: 0 }
 }
 
-fn of_project(file: &str) -> External {
-    External::Project { project: "g/p".to_owned(), reference: None, file: file.to_owned() }
+fn of_project(reference: Option<&str>, file: &str) -> External {
+    let project = ProjectRef { host: None, path: "g/p".to_owned(), reference: reference.map(str::to_owned) };
+    External::Project { project, file: file.to_owned() }
 }
 
 #[test]
@@ -47,7 +48,7 @@ fn all_forms_are_understood() {
         ("include: {local: /a.yml}", vec!["a"]),
         ("include: [{local: a.yml}, 'ci/b.yml']", vec!["a", "b"]),
         ("include: 'https://e.org/r.yml'", vec!["r"]),
-        ("include: {remote: 'https://e.org/r.yml', cache: 1 day}", vec!["r"]),
+        ("include: {remote: 'https://e.org/r.yml', cache: false}", vec!["r"]),
         ("include: {project: g/p, file: /p.yml}", vec!["p"]),
         ("include: {project: g/p, file: [p.yml, q.yml]}", vec!["p", "q"]),
         ("include: {project: g/p, file: p.yml, ref: v1}", vec!["p1"]),
@@ -72,17 +73,10 @@ fn all_forms_are_understood() {
             .file("ci/b.yml", "b: {}")
             .file("ci/sub/d.yml", "d: {}")
             .external(remote("https://e.org/r.yml"), "r: {}")
-            .external(of_project("p.yml"), "p: {}")
-            .external(of_project("q.yml"), "q: {}")
-            .external(of_project("nested.yml"), "include: q.yml")
-            .external(
-                External::Project {
-                    project: "g/p".to_owned(),
-                    reference: Some("v1".to_owned()),
-                    file: "p.yml".to_owned(),
-                },
-                "p1: {}",
-            )
+            .external(of_project(None, "p.yml"), "p: {}")
+            .external(of_project(None, "q.yml"), "q: {}")
+            .external(of_project(None, "nested.yml"), "include: q.yml")
+            .external(of_project(Some("v1"), "p.yml"), "p1: {}")
             .external(External::Template("Jobs/T.gitlab-ci.yml".to_owned()), "t: {}")
             .external(External::Component("e.org/g/p/c@1.0".to_owned()), "c: {}")
             .variable("DIR", "ci")
@@ -120,6 +114,67 @@ fn rules_decide_what_is_included() {
         assert_eq!(project.problems(), [""; 0], "{rules}");
         assert_eq!(jobs(&project) == ["a"], is_included, "{rules}");
     }
+}
+
+#[test]
+fn files_of_other_projects_are_looked_at_there() {
+    let project = project(
+        "include:
+  - {project: g/p, ref: v1, file: main.yml}
+  - {local: here.yml, rules: [{exists: {paths: ['parts/*'], project: g/p, ref: $REF}}]}
+  - {local: not.yml, rules: [{exists: {paths: [nothing], project: g/p, ref: v1}}]}
+",
+    )
+    .file("here.yml", "here: {}")
+    .file("not.yml", "not: {}")
+    .external(
+        of_project(Some("v1"), "main.yml"),
+        "include: [{local: 'parts/*.yml'}, {local: c.yml, rules: [{exists: [parts/a.yml]}]}]",
+    )
+    .external(of_project(Some("v1"), "parts/a.yml"), "a: {}")
+    .external(of_project(Some("v1"), "parts/b.yml"), "b: {}")
+    .external(of_project(Some("v1"), "c.yml"), "c: {}")
+    .variable("REF", "v1");
+    assert_eq!(project.problems(), [""; 0]);
+    assert_eq!(jobs(&project), ["a", "b", "c", "here"]);
+}
+
+#[test]
+fn a_file_that_belongs_to_no_project_sees_no_variables_and_no_files() {
+    let project = project("include: 'https://e.org/r.yml'")
+        .external(
+            remote("https://e.org/r.yml"),
+            "include:\n  - {project: g/p, file: p.yml, rules: [{if: $A == 'a'}]}\n  - local: a.yml\n  - {project: g/p, file: q.yml, rules: [{exists: ['**/*']}]}\n",
+        )
+        .file("a.yml", "a: {}")
+        .variable("A", "a");
+    assert_eq!(
+        project.problems(),
+        [
+            "https://e.org/r.yml:3:12 include-not-found: `a.yml` is a local file, but `https://e.org/r.yml` belongs to no project\n    a remote file can include by `remote`, `project`, `template` or `component`"
+        ]
+    );
+}
+
+#[test]
+fn what_a_remote_file_has_to_be_is_checked() {
+    let digest = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    for (entry, expected) in [
+        (format!("integrity: {digest}"), ""),
+        ("integrity: sha256-abc".to_owned(), "invalid-include: `integrity` is no SHA256 digest"),
+        ("cache: true".to_owned(), ""),
+        ("cache: 2 hours".to_owned(), ""),
+        ("cache: 5 seconds".to_owned(), "invalid-include: `cache` has another value than GitLab knows"),
+        ("cache: [1]".to_owned(), "invalid-include: `cache` has another value than GitLab knows"),
+    ] {
+        let project = project(&format!("include: {{remote: 'https://e.org/r.yml', {entry}}}"));
+        let problems = project.problems();
+        let wrong: Vec<_> = problems.iter().filter(|line| !line.contains("include-unavailable")).collect();
+        assert_eq!(wrong.is_empty(), expected.is_empty(), "{entry}: {wrong:?}");
+        assert!(wrong.iter().all(|line| line.contains(expected)), "{entry}: {wrong:?}");
+    }
+    let wrong = project("include: {remote: 'file:///etc/a.yml'}").problems();
+    assert!(wrong[0].contains("`file:///etc/a.yml` is no address of a remote file"), "{wrong:?}");
 }
 
 #[test]
@@ -211,24 +266,22 @@ fn an_include_that_cannot_be_had_is_named_once_and_the_rest_goes_on() {
     )
     .file("a.yml", "a: {}");
     insta::assert_snapshot!(project.problems().join("\n"), @r###"
-    ci.yml:2:27 include-unavailable: the include `g/p:a.yml@main` cannot be had: it lives elsewhere
-        what it defines is unknown here; name a local checkout of the project under `[includes]` in `podline.toml`
-    ci.yml:2:34 include-unavailable: the include `g/p:b.yml@main` cannot be had: it lives elsewhere
-        what it defines is unknown here; name a local checkout of the project under `[includes]` in `podline.toml`
+    ci.yml:2:27 include-unavailable: the include `g/p@main:a.yml` cannot be had: it lives elsewhere
+        what it defines is unknown here; map a checkout of it
     ci.yml:3:5 include-unavailable: the include `https://e.org/r.yml` cannot be had: it lives elsewhere
-        what it defines is unknown here
+        what it defines is unknown here; map a checkout of it
     ci.yml:4:16 include-unavailable: the include `template T.gitlab-ci.yml` cannot be had: it lives elsewhere
-        what it defines is unknown here
+        what it defines is unknown here; map a checkout of it
     ci.yml:5:17 include-unavailable: the include `component e.org/g/p/c@1` cannot be had: it lives elsewhere
-        what it defines is unknown here; name a local checkout of the project under `[includes]` in `podline.toml`
+        what it defines is unknown here; map a checkout of it
     "###);
     let tree = project.read().tree.expect("a tree");
     let names: Vec<_> = tree.unavailable.iter().map(|include| include.value.as_str()).collect();
     assert_eq!(
         names,
         [
-            "g/p:a.yml@main",
-            "g/p:b.yml@main",
+            "g/p@main:a.yml",
+            "g/p@main:b.yml",
             "https://e.org/r.yml",
             "template T.gitlab-ci.yml",
             "component e.org/g/p/c@1"

@@ -1,12 +1,13 @@
-//! `$[[ inputs.name | function ]]` in the values and keys of a file.
+//! `$[[ inputs.name | function ]]` and `$[[ component.name ]]` in the values and keys of a file.
 
 use std::{collections::HashSet, sync::LazyLock};
 
 use regex::Regex;
 
-use super::{Values, function};
+use super::{Values, function, spec::COMPONENT};
 use crate::config::{
     Diagnostic, Diagnostics, Node, Span,
+    loader::Component,
     node::{Kind, Mapping},
     surroundings::Surroundings,
 };
@@ -27,14 +28,26 @@ const PREFIX: &str = "$[[";
 static BLOCK: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\$\[\[\s*(\S.*?\S)\s*\]\]").expect("the pattern is a constant"));
 
+/// What blocks may ask for.
+#[derive(Debug)]
+pub(super) struct Known<'k> {
+    pub(super) inputs: Values,
+    /// Whether another name is certainly no input.
+    pub(super) has_all_inputs: bool,
+    /// What `spec:component` names.
+    pub(super) asked: Vec<String>,
+    /// The component that the file belongs to.
+    pub(super) component: Option<&'k Component>,
+}
+
 /// Puts the values of inputs in their places.
 pub(super) fn apply(
     content: Mapping,
-    values: &Values,
+    known: &Known<'_>,
     surroundings: &Surroundings<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Mapping {
-    let mut template = Template { values, surroundings, diagnostics, blocks: HashSet::new() };
+    let mut template = Template { known, surroundings, diagnostics, blocks: HashSet::new() };
     let content = template.mapping(content);
     if template.blocks.len() > MAX_BLOCKS {
         let message = format!("there are more than {MAX_BLOCKS} different `$[[ ]]` blocks in this file");
@@ -44,7 +57,7 @@ pub(super) fn apply(
 }
 
 struct Template<'a, 's> {
-    values: &'a Values,
+    known: &'a Known<'a>,
     surroundings: &'a Surroundings<'s>,
     diagnostics: &'a mut Diagnostics,
     /// The blocks met so far.
@@ -134,26 +147,57 @@ impl Template<'_, '_> {
             self.refuse(format!("a `$[[ ]]` block is longer than {MAX_ACCESS} bytes"), span, None);
             return None;
         }
-        let Some(name) = access.strip_prefix("inputs.") else {
-            let (message, help) = if access.starts_with("component.") {
-                (format!("podline does not know the value of `$[[ {access} ]]`"), None)
-            } else {
-                let help = "write `$[[ inputs.name ]]`".to_owned();
-                (format!("`$[[ {access} ]]` is nothing that can be put in"), Some(help))
-            };
-            self.refuse(message, span, help);
-            return None;
-        };
-        if let Some(value) = self.values.get(name) {
+        if let Some(name) = access.strip_prefix("inputs.") {
+            return self.input(name, span);
+        }
+        if let Some(name) = access.strip_prefix("component.") {
+            return self.component(name, span);
+        }
+        let help = "write `$[[ inputs.name ]]`".to_owned();
+        self.refuse(format!("`$[[ {access} ]]` is nothing that can be put in"), span, Some(help));
+        None
+    }
+
+    fn input(&mut self, name: &str, span: Span) -> Option<Node> {
+        if let Some(value) = self.known.inputs.get(name) {
             // Without a value, that is reported where it is missing.
             return value.clone();
         }
-        let help = match self.diagnostics.nearest(name, self.values.keys().map(String::as_str)) {
+        if !self.known.has_all_inputs {
+            return None;
+        }
+        let help = match self.diagnostics.nearest(name, self.known.inputs.keys().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "declare it under `spec:inputs` at the top of this file".to_owned(),
         };
         self.refuse(format!("the input `{name}` is not declared in this file"), span, Some(help));
         None
+    }
+
+    fn component(&mut self, name: &str, span: Span) -> Option<Node> {
+        if !self.known.asked.iter().any(|asked| asked == name) {
+            let help = match COMPONENT.contains(&name) {
+                true => format!("add it to the header: `spec: {{component: [{name}]}}`"),
+                false => format!("use one of `{}`", COMPONENT.join("`, `")),
+            };
+            self.refuse(format!("`spec:component` does not name `{name}`"), span, Some(help));
+            return None;
+        }
+        let Some(component) = self.known.component else {
+            let help = "only a file that is included by `component`, or by such a file, has it".to_owned();
+            self.refuse(format!("`$[[ component.{name} ]]` has no value here"), span, Some(help));
+            return None;
+        };
+        let text = match name {
+            "name" => &component.name,
+            "sha" => &component.sha,
+            "reference" => &component.reference,
+            _ => match &component.version {
+                Some(version) => version,
+                None => return Some(Node::null(span)),
+            },
+        };
+        Some(Node::string(text, span))
     }
 
     fn refuse(&mut self, message: String, span: Span, help: Option<String>) {
@@ -164,8 +208,9 @@ impl Template<'_, '_> {
 }
 
 /// A value within a longer text, as Ruby's `to_s` shows it.
-fn ruby_text(node: &Node) -> String {
+pub(super) fn ruby_text(node: &Node) -> String {
     match &node.kind {
+        Kind::Scalar(_) if node.is_null() => String::new(),
         Kind::Scalar(scalar) => scalar.to_string(),
         _ => inspect(node),
     }

@@ -1,7 +1,9 @@
 //! `spec:inputs` and `$[[ inputs.x ]]`, per file and before files merge.
 
+mod coerce;
 mod function;
 mod interpolate;
+mod rules;
 mod spec;
 #[cfg(test)]
 mod tests;
@@ -9,12 +11,22 @@ mod tests;
 use indexmap::IndexMap;
 
 use super::{
-    Diagnostic, Diagnostics, Node, Sources, Span,
-    node::{Kind, Mapping, Scalar, Value},
+    Diagnostic, Diagnostics, Node, Sources, Span, loader::Component, node::Mapping,
     surroundings::Surroundings,
-    yaml::{Documents, scan},
 };
-use spec::{Input, Type};
+use coerce::coerce;
+use spec::{Input, Spec, Type};
+
+/// The header of a file, and what is known besides.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Header<'h> {
+    /// The first document.
+    pub(super) spec: &'h Mapping,
+    /// Whether all inputs that it takes are in it: else one that is unknown may be declared elsewhere.
+    pub(super) is_complete: bool,
+    /// The component that the file belongs to.
+    pub(super) component: Option<&'h Component>,
+}
 
 /// Inputs that are given to a file.
 #[derive(Debug, Clone, Default)]
@@ -30,8 +42,6 @@ struct GivenValue {
     /// Where it is named.
     key: Span,
     value: Node,
-    /// Whether it is text from outside, to be read as the type that the file declares.
-    is_text: bool,
 }
 
 impl Given {
@@ -49,11 +59,7 @@ impl Given {
             diagnostics.push(Diagnostic::error("invalid-include", message, inputs.span));
             return nothing;
         };
-        let value = |entry: &super::node::Entry| GivenValue {
-            key: entry.key,
-            value: entry.value.clone(),
-            is_text: false,
-        };
+        let value = |entry: &super::node::Entry| GivenValue { key: entry.key, value: entry.value.clone() };
         Self {
             include: Some(include),
             values: mapping.iter().map(|(name, entry)| (name.to_owned(), value(entry))).collect(),
@@ -65,7 +71,7 @@ impl Given {
 pub(super) fn from_user(inputs: &IndexMap<String, String>, sources: &mut Sources) -> Given {
     let value = |name: &String, text: &String, sources: &mut Sources| {
         let span = Span::new(sources.add(format!("--input {name}"), text), 0..text.len());
-        GivenValue { key: span, value: Node::string(text, span), is_text: true }
+        GivenValue { key: span, value: Node::string(text, span) }
     };
     Given {
         include: None,
@@ -75,31 +81,39 @@ pub(super) fn from_user(inputs: &IndexMap<String, String>, sources: &mut Sources
 
 /// The content of a file with its inputs in their places. `None` if that cannot be told.
 pub(super) fn apply(
-    documents: Documents,
+    header: Option<&Header<'_>>,
+    content: Mapping,
     given: &Given,
     surroundings: &Surroundings<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Mapping> {
-    let Some(header) = documents.header else {
+    let Some(header) = header else {
         for (name, value) in &given.values {
             diagnostics.push(
                 Diagnostic::error("unknown-input", format!("the file takes no input `{name}`"), value.key)
                     .help("it has no `spec:inputs` header; add one, or give no inputs"),
             );
         }
-        return Some(documents.content);
+        return Some(content);
     };
-    let declared = spec::read(&header, diagnostics);
-    let values = values(&declared, given, diagnostics);
-    Some(interpolate::apply(documents.content, &values, surroundings, diagnostics))
+    let spec = spec::read(header.spec, diagnostics);
+    let known = interpolate::Known {
+        inputs: values(&spec, given, header.is_complete, diagnostics),
+        has_all_inputs: header.is_complete,
+        asked: spec.component,
+        component: header.component,
+    };
+    Some(interpolate::apply(content, &known, surroundings, diagnostics))
 }
 
 /// Values by name; an input whose value is wrong or missing has none.
 type Values = IndexMap<String, Option<Node>>;
 
-/// Finds the value of every declared input.
-fn values(declared: &IndexMap<String, Input>, given: &Given, diagnostics: &mut Diagnostics) -> Values {
-    for (name, value) in given.values.iter().filter(|(name, _)| !declared.contains_key(*name)) {
+/// Finds the value of every declared input, in order: rules see those before, and all that are given.
+fn values(spec: &Spec, given: &Given, has_all: bool, diagnostics: &mut Diagnostics) -> Values {
+    let declared = &spec.inputs;
+    let unknown = given.values.iter().filter(|(name, _)| has_all && !declared.contains_key(*name));
+    for (name, value) in unknown {
         let help = match diagnostics.nearest(name, declared.keys().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "declare it in the file's `spec:inputs`, or do not give it".to_owned(),
@@ -109,26 +123,30 @@ fn values(declared: &IndexMap<String, Input>, given: &Given, diagnostics: &mut D
     }
     let mut values = Values::new();
     for (name, input) in declared {
-        let value = value(name, input, given, diagnostics);
+        let value = value(name, input, given, &values, diagnostics);
         values.insert(name.clone(), value);
     }
     values
 }
 
-fn value(name: &str, input: &Input, given: &Given, diagnostics: &mut Diagnostics) -> Option<Node> {
-    let found = given.values.get(name).filter(|given| given.is_text || !given.value.is_null());
-    let Some(found) = found else {
-        if input.default.is_none() {
-            diagnostics.push(
-                missing(name, input, given.include)
-                    .help("give it with `include:inputs` or `--input`, or add a `default`"),
-            );
-        }
-        // The default is checked where it is declared.
-        return input.default.clone();
+fn value(
+    name: &str,
+    input: &Input,
+    given: &Given,
+    before: &Values,
+    diagnostics: &mut Diagnostics,
+) -> Option<Node> {
+    let rule = input.rules.as_ref().map(|all| {
+        rules::first(all, |name| {
+            let given = given.values.get(name).map(|given| &given.value);
+            given.or_else(|| before.get(name).and_then(Option::as_ref))
+        })
+    });
+    let Some(found) = given.values.get(name).filter(|given| !given.value.is_null()) else {
+        return default(name, input, rule, given.include, diagnostics);
     };
-    let value = if found.is_text { typed(&found.value, input.kind) } else { found.value.clone() };
-    match input.check(&value) {
+    let value = coerce(&found.value, input.kind);
+    match input.check(&value, rule.flatten()) {
         Ok(()) => Some(value),
         Err(problem) => {
             diagnostics.push(
@@ -140,43 +158,30 @@ fn value(name: &str, input: &Input, given: &Given, diagnostics: &mut Diagnostics
     }
 }
 
-fn missing(name: &str, input: &Input, include: Option<Span>) -> Diagnostic {
+/// The value of an input that is not given. It is checked where it is declared.
+fn default(
+    name: &str,
+    input: &Input,
+    rule: Option<Option<&rules::Rule>>,
+    include: Option<Span>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Node> {
+    let value = match rule {
+        None => input.default.as_ref(),
+        Some(Some(rule)) => rule.default.as_ref().filter(|default| !default.is_null()),
+        // GitLab gives an empty text where no rule holds.
+        Some(None) if input.kind == Type::String => return Some(Node::string("", input.span)),
+        Some(None) => None,
+    };
+    if let Some(value) = value {
+        return Some(coerce(value, input.kind));
+    }
     let message = format!("the input `{name}` is not given");
-    match include {
+    let found = match include {
         Some(include) => Diagnostic::error("missing-input", message, include)
             .related(input.span, "it is declared here, without a default"),
         None => Diagnostic::error("missing-input", message, input.span),
-    }
-}
-
-/// Reads a text as an input's type, as GitLab does with inputs that are typed into a form.
-fn typed(text: &Node, kind: Type) -> Node {
-    let Some(written) = text.as_str() else { return text.clone() };
-    match kind {
-        Type::String => text.clone(),
-        Type::Number | Type::Boolean => Node { kind: Kind::Scalar(scan(written)), span: text.span },
-        Type::Array => match serde_json::from_str(written) {
-            Ok(serde_json::Value::Array(items)) => from_json(serde_json::Value::Array(items), text.span),
-            _ => text.clone(),
-        },
-    }
-}
-
-fn from_json(value: serde_json::Value, span: Span) -> Node {
-    use serde_json::Value as Json;
-    let kind = match value {
-        Json::Null => return Node::null(span),
-        Json::Bool(value) => Kind::Scalar(Scalar { value: Value::Bool(value), text: value.to_string() }),
-        Json::Number(number) => Kind::Scalar(scan(&number.to_string())),
-        Json::String(text) => return Node::string(text, span),
-        Json::Array(items) => Kind::Sequence(items.into_iter().map(|item| from_json(item, span)).collect()),
-        Json::Object(entries) => {
-            let mut mapping = Mapping::default();
-            for (key, value) in entries {
-                mapping.insert(key, span, from_json(value, span));
-            }
-            Kind::Mapping(mapping)
-        }
     };
-    Node { kind, span }
+    diagnostics.push(found.help("give it with `include:inputs` or `--input`, or add a `default`"));
+    None
 }

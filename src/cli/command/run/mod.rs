@@ -43,7 +43,7 @@ pub(super) fn run(
     let project = Arc::new(Project::open(folder)?);
     let asked = Asked::of(arguments, &project.file.run, environment)?;
     let number = Run::next_number(&project.own_folder());
-    let mut planned = Planned::new(&project, &arguments.pipeline, arguments.source, number)?;
+    let mut planned = Planned::new(&project, &arguments.pipeline, arguments.source, number, printer)?;
     let mut runner = Runner::read(&project, &arguments.runner, &mut planned)?;
     if let Some(pipeline) = &planned.pipeline {
         planned.diagnostics.append(image::without_image(pipeline, &runner.settings));

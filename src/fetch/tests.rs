@@ -1,0 +1,1 @@
+//! Includes from elsewhere, as a configuration asks for them.
