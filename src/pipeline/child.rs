@@ -58,6 +58,15 @@ pub fn include(job: &Job) -> Option<&Node> {
     }
 }
 
+/// The job that makes the configuration of a child pipeline, if one does: it is known only then.
+pub fn maker(include: &Node) -> Option<&str> {
+    let items = include.as_sequence().unwrap_or(std::slice::from_ref(include));
+    items.iter().filter_map(Node::as_mapping).find_map(|item| {
+        item.get("artifact")?;
+        item.get("job")?.as_str()
+    })
+}
+
 /// What a child pipeline is created for: commit, ref and merge request of its parent, and the variables that
 /// the trigger job forwards (`Ci::Bridge#child_params`).
 pub fn context(parent: &Context, job: &Job, start: Start) -> Context {

@@ -30,6 +30,9 @@ pub struct Plan {
     pub dummies: Vec<String>,
 }
 
+/// A child pipeline is this many columns further to the right than its parent.
+const CHILD: usize = 4;
+
 /// A stage of a [`Plan`].
 #[derive(Debug, Clone)]
 pub struct PlanStage {
@@ -60,6 +63,10 @@ pub struct PlanJob {
     pub image: Option<String>,
     /// Its limits, for instance `1 CPU, 1Gi`.
     pub limits: Option<String>,
+    /// What there is to say of the child pipeline that it starts.
+    pub trigger: Option<String>,
+    /// The stages of that pipeline, where they are known beforehand.
+    pub child: Vec<PlanStage>,
 }
 
 /// How many pods run at once, and which of the limits binds.
@@ -109,7 +116,7 @@ pub fn lines(plan: &Plan, theme: &Theme, width: usize) -> Vec<String> {
     let names = names(plan, width / 3);
     for stage in &plan.stages {
         lines.extend([String::new(), theme.paint(Label::Strong, text::cut(&stage.name, width, theme))]);
-        lines.extend(stage.jobs.iter().flat_map(|job| self::job(job, names, theme, width)));
+        lines.extend(stage.jobs.iter().flat_map(|job| with_child(job, names, theme, width)));
     }
     lines.extend(absent("left out", &plan.left_out, names, theme, width));
     lines.extend(absent("unresolved", &plan.unresolved, names, theme, width));
@@ -119,9 +126,32 @@ pub fn lines(plan: &Plan, theme: &Theme, width: usize) -> Vec<String> {
 
 /// Columns of the longest name that has at most `most`; longer ones do not count, as they stand alone.
 fn names(plan: &Plan, most: usize) -> usize {
-    let jobs = plan.stages.iter().flat_map(|stage| &stage.jobs).map(|job| &job.name);
-    let absent = plan.left_out.iter().chain(&plan.unresolved).map(|(name, _)| name);
-    jobs.chain(absent).map(|name| text::width(name)).filter(|width| *width <= most).max().unwrap_or(0)
+    let jobs = widths(&plan.stages, 0).into_iter();
+    let absent = plan.left_out.iter().chain(&plan.unresolved).map(|(name, _)| text::width(name));
+    jobs.chain(absent).filter(|width| *width <= most).max().unwrap_or(0)
+}
+
+/// Columns of the names of all jobs, with their indent.
+fn widths(stages: &[PlanStage], indent: usize) -> Vec<usize> {
+    let of = |job: &PlanJob| {
+        let mut widths = widths(&job.child, indent + CHILD);
+        widths.push(indent + text::width(&text::bare(&job.name)));
+        widths
+    };
+    stages.iter().flat_map(|stage| &stage.jobs).flat_map(of).collect()
+}
+
+/// A job, and the child pipeline that it starts below it.
+fn with_child(job: &PlanJob, names: usize, theme: &Theme, width: usize) -> Vec<String> {
+    let mut lines = self::job(job, names, theme, width);
+    let (names, width) = (names.saturating_sub(CHILD), width.saturating_sub(CHILD));
+    for stage in &job.child {
+        let name = theme.paint(Label::Strong, text::cut(&text::bare(&stage.name), width, theme));
+        let jobs = stage.jobs.iter().flat_map(|job| with_child(job, names, theme, width));
+        let indent = " ".repeat(CHILD);
+        lines.extend(std::iter::once(name).chain(jobs).map(|line| format!("{indent}{line}")));
+    }
+    lines
 }
 
 fn job(job: &PlanJob, names: usize, theme: &Theme, width: usize) -> Vec<String> {
@@ -142,6 +172,7 @@ fn job(job: &PlanJob, names: usize, theme: &Theme, width: usize) -> Vec<String> 
         job.held.clone(),
         job.when.clone(),
         job.allow_failure.clone(),
+        job.trigger.clone(),
         needs,
         image,
         job.environment.as_ref().map(|environment| format!("environment {environment}")),
@@ -268,6 +299,23 @@ mod tests {
             assert!(lines.iter().all(|line| text::width(line) <= width), "{lines:#?}");
             insta::assert_snapshot!(format!("plan_{width}"), lines.join("\n"));
         }
+    }
+
+    #[test]
+    fn a_child_pipeline_stands_below_the_job_that_starts_it() {
+        let job = |name: &str| PlanJob { name: name.into(), ..PlanJob::default() };
+        let stage = |name: &str, jobs| PlanStage { name: name.into(), jobs };
+        let inner = PlanJob { child: vec![stage("run", vec![job("notes")])], ..job("publish") };
+        let trigger = |says: &str| Some(format!("child pipeline: {says}"));
+        let child = vec![stage("test", vec![job("unit")]), stage("publish", vec![inner])];
+        let known = PlanJob { trigger: trigger("4 jobs in 3 stages"), child, ..job("tests") };
+        let made = PlanJob { trigger: trigger("known when `generate` has run"), ..job("docs") };
+        let plan = Plan {
+            title: "push to main, 5f2c01ab".into(),
+            stages: vec![stage("start", vec![known, made, job("report")])],
+            ..Plan::default()
+        };
+        insta::assert_snapshot!("plan_children", lines(&plan, &Theme::PLAIN, 80).join("\n"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the views show of a pipeline.
 
 pub mod plan;
+mod plan_child;
 
 pub(super) use plan::{allow_failure, span, when};
 

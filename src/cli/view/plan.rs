@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
+use super::plan_child::with_child;
 use super::{dummies, estimated_fits, most_services, not_simulated, slots, title};
 use crate::{
     cli::{
@@ -10,7 +11,7 @@ use crate::{
         project::Project,
     },
     config::keyword::{job::AllowFailure, rules::When},
-    pipeline::{Job, JobId, LeftOut, job::Need},
+    pipeline::{Job, JobId, LeftOut, Pipeline, job::Need},
     report::plan::{Plan, PlanJob, PlanStage},
     runner::settings::{
         Resources,
@@ -42,7 +43,7 @@ pub fn plan(
                 reason: conditional.contains(job.key.as_str()).then(|| shortened(&job.reason)),
                 image: pods.image(id),
                 limits: pods.limits(id),
-                ..plan_job(builds, job)
+                ..with_child(plan_job(pipeline, job), project, planned, job, 0)
             })
             .collect(),
     };
@@ -135,9 +136,8 @@ fn limits(resources: &Resources) -> String {
 }
 
 /// What a job itself says.
-fn plan_job(builds: &Builds, job: &Job) -> PlanJob {
-    let names =
-        |needs: &Vec<Need>| needs.iter().map(|need| builds.pipeline.job(need.job).name.clone()).collect();
+pub(super) fn plan_job(pipeline: &Pipeline, job: &Job) -> PlanJob {
+    let names = |needs: &Vec<Need>| needs.iter().map(|need| pipeline.job(need.job).name.clone()).collect();
     PlanJob {
         name: job.name.clone(),
         when: when(job),

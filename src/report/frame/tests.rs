@@ -102,3 +102,47 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_child_pipeline_stands_below_the_job_that_started_it() {
+    let outline = |title: &str, jobs: &[(&str, &str)]| {
+        let mut stages: Vec<String> = jobs.iter().map(|(_, stage)| (*stage).to_owned()).collect();
+        stages.dedup();
+        let job = |(name, stage): &(&str, &str)| OutlineJob {
+            name: (*name).into(),
+            stage: (*stage).into(),
+            needs: None,
+        };
+        let jobs = jobs.iter().map(job).collect();
+        Event::PipelineStarted(Outline {
+            name: None,
+            title: title.into(),
+            engine: "kind".into(),
+            slots: 4,
+            stages,
+            jobs,
+        })
+    };
+    let below = |pipeline: &[&str], event| Event::Downstream {
+        pipeline: pipeline.iter().map(|name| (*name).to_owned()).collect(),
+        event: Box::new(event),
+    };
+    let start = |job: &str, runner: Option<&str>| Event::JobStarted {
+        job: job.into(),
+        attempt: 1,
+        runner: runner.map(str::to_owned),
+    };
+    let child = outline("child", &[("unit", "test"), ("style", "test"), ("publish", "publish")]);
+    let events = [
+        outline("push to main", &[("tests", "start"), ("docs", "start"), ("report", "report")]),
+        start("tests", None),
+        start("docs", None),
+        below(&["tests"], child),
+        below(&["tests"], start("unit", Some("r-0"))),
+        below(&["tests"], start("publish", None)),
+        below(&["tests", "publish"], outline("child", &[("notes", "run")])),
+        below(&["tests", "publish"], start("notes", Some("r-1"))),
+    ];
+    let events: Vec<_> = events.into_iter().map(|event| (Duration::ZERO, event)).collect();
+    insta::assert_snapshot!("frame_children", shown(&Theme::PLAIN, 1, 80, 24, &events).trim_start());
+}
