@@ -44,6 +44,13 @@ pub enum Event {
         /// The phase.
         phase: Phase,
     },
+    /// Something that a job's result must be read with: it does not run in its image.
+    JobRemark {
+        /// The job.
+        job: String,
+        /// What.
+        message: String,
+    },
     /// A job has printed a line.
     JobOutput {
         /// The job.

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::Command};
 
 use crate::{
     kind::{Run, run},
-    support::{Project, cluster},
+    support::{Project, engine},
 };
 
 /// Asserts that a job has printed these lines in this order, others between them.
@@ -54,7 +54,7 @@ fn servers() -> Option<()> {
 
 #[test]
 fn a_job_uses_a_real_database_and_a_real_cache() {
-    if !cluster::is_up() || servers().is_none() {
+    if !engine::is_up() || servers().is_none() {
         return;
     }
     let Some(run) = run(&Project::fixture("services"), &[]) else { return };

@@ -2,10 +2,16 @@
 
 use std::{collections::BTreeMap, process::Command};
 
-use crate::support::{Project, Seen, cluster};
+use crate::support::{Project, Seen, cluster, engine};
 
-/// Runs a project in the shared cluster with JSON events; `None` where there is no cluster.
+/// Runs a project in the shared cluster, or on the embedded engine, with JSON events; `None` where there is no
+/// cluster.
 pub(crate) fn run(project: &Project, arguments: &[&str]) -> Option<Run> {
+    if engine::is_embedded() {
+        let mut all = vec!["run", "--engine", "embedded", "--format", "json"];
+        all.extend(arguments);
+        return Some(Run::new(project.podline(&all).run()));
+    }
     if !cluster::is_up() {
         return None;
     }
@@ -22,7 +28,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    fn new(seen: Seen) -> Self {
+    pub(crate) fn new(seen: Seen) -> Self {
         let lines = seen.stdout.lines();
         let events = lines.map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
         Self { seen, events }

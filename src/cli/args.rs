@@ -99,6 +99,13 @@ Example:
         #[arg(short, long, value_name = "DIR")]
         output: PathBuf,
     },
+    /// Images of the embedded engine: take some from a file, list them, remove what nobody uses. Linux only.
+    #[command(subcommand)]
+    #[command(after_help = "\
+Example:
+  docker save busybox:1.36 > busybox.tar    on a machine with Docker
+  podline image import busybox.tar          on one without")]
+    Image(ImageCommand),
     /// Evaluate a `rules:if` expression.
     #[command(after_help = "\
 Examples:
@@ -181,6 +188,27 @@ pub struct RunnerArguments {
     /// How many pods may run at once, at most.
     #[arg(help_heading = RUNNER, short = 'j', long, value_name = "N")]
     pub jobs: Option<std::num::NonZeroUsize>,
+}
+
+/// `podline image`.
+#[derive(Debug, Subcommand)]
+pub enum ImageCommand {
+    /// Take the images of a `docker save` archive or an OCI layout.
+    Import {
+        /// The archive, or the folder of the layout.
+        file: PathBuf,
+        /// The name of an image that has none there, or another one for the only image.
+        #[arg(long, value_name = "IMAGE")]
+        name: Option<String>,
+    },
+    /// List the images that are here.
+    List,
+    /// Remove layers that no image uses, and what was never finished.
+    Prune {
+        /// Remove all images first.
+        #[arg(long)]
+        all: bool,
+    },
 }
 
 /// `podline run`.

@@ -66,6 +66,9 @@ pub trait Pods: Send + Sync {
     async fn delete(&self, pod: &str, grace: Duration) -> Result<(), Error>;
 }
 
+/// The image id of a container that runs on the host's own file system, because its image could not be had.
+pub const HOST_IMAGE_ID: &str = "host:/";
+
 /// Bytes of a tar archive.
 pub type Archive = Box<dyn AsyncRead + Send + Sync + Unpin>;
 

@@ -63,6 +63,9 @@ fn announce(event: &Event, model: &Model, theme: &Theme, width: usize) -> Vec<St
             text::hang(&head, &format!("{step}{}{}", theme.separator(), text::took(*took)), width)
         }
         Event::Notice { message } => text::hang(&theme.paint(Label::Help, "note: "), message, width),
+        Event::JobRemark { job, message } => {
+            text::hang(&theme.paint(Label::Help, "note: "), &format!("`{job}`: {message}"), width)
+        }
         Event::JobFinished(finished) if finished.status == Status::Failed => {
             failure::block(finished, theme, width)
         }

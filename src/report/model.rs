@@ -74,6 +74,8 @@ pub struct Job {
     pub last_line: Option<String>,
     /// Why it is where it is, for one that does not run.
     pub reason: Option<String>,
+    /// What its result must be read with.
+    pub remark: Option<String>,
     /// How its last attempt ended.
     pub end: Option<Box<Finished>>,
     /// The child pipeline that it has started.
@@ -114,6 +116,9 @@ impl Model {
                         job.last_line = None;
                     }
                 });
+            }
+            Event::JobRemark { job, message } => {
+                self.with(job, |job| job.remark = Some(text::bare(message)));
             }
             Event::JobOutput { job, line } => {
                 let line = text::bare(line);
@@ -274,6 +279,7 @@ impl Job {
             ended: None,
             last_line: None,
             reason: None,
+            remark: None,
             end: None,
             child: None,
         }

@@ -26,6 +26,7 @@ pub fn lines(event: &Event, model: &Model, theme: &Theme) -> Vec<String> {
             vec![format!("{} {}", name(job, theme), frame::words(Phase::Pulling).unwrap_or_default())]
         }
         Event::JobPhase { .. } => Vec::new(),
+        Event::JobRemark { job, message } => vec![format!("{} note: {message}", name(job, theme))],
         Event::JobOutput { job, line } => output(job, line, model, theme).into_iter().collect(),
         Event::JobStatus { job, status, reason } => {
             status_line(job, *status, reason.as_deref(), theme).into_iter().collect()

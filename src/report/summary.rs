@@ -102,7 +102,7 @@ fn row(job: &Job, indent: &str) -> [Cell; 6] {
         _ => end.and_then(reason).or_else(|| job.reason.clone()),
     };
     let allowed = (look == Look::Allowed).then(|| "allowed to fail".to_owned());
-    let note = allowed.into_iter().chain(note).collect::<Vec<_>>().join(": ");
+    let note = allowed.into_iter().chain(note).chain(job.remark.clone()).collect::<Vec<_>>().join(": ");
     [
         Cell::text(format!("{indent}{}", job.name)),
         Cell::status(look),

@@ -2,6 +2,7 @@
 
 pub(crate) mod chromium;
 pub(crate) mod cluster;
+pub(crate) mod engine;
 
 use std::{
     fs,

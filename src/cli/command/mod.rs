@@ -7,6 +7,7 @@ mod config;
 mod eval;
 mod explain;
 mod graph;
+mod image;
 mod lint;
 mod log;
 mod plan;
@@ -43,6 +44,7 @@ pub(super) fn run(
         Command::Lint(arguments) => lint::lint(folder, arguments, printer),
         Command::Config(arguments) => config::config(folder, arguments, printer),
         Command::Pod(arguments) => pod::pod(folder, arguments, printer),
+        Command::Image(command) => image::image(command, environment, printer),
         Command::Eval(arguments) => eval::eval(folder, arguments, printer),
         Command::Completions { shell } => completions::completions(*shell, printer),
     }

@@ -70,6 +70,12 @@ pub(in crate::engine::embedded) fn mounted() -> Vec<Hierarchy> {
     fs::read_to_string("/proc/self/mountinfo").map(|text| hierarchies(&text)).unwrap_or_default()
 }
 
+/// Whether this machine has hierarchies of v1. In a user namespace they cannot be unmounted, and libcontainer
+/// stops at the first that it may not write.
+pub(in crate::engine::embedded) fn is_v1() -> bool {
+    mounted().iter().any(|hierarchy| hierarchy.controllers.is_some())
+}
+
 /// Takes the hierarchies out of sight that are not needed, all of them where there are no limits: every one
 /// that libcontainer finds costs it time, and one that may not be written stops it. Gives those that stay.
 pub(in crate::engine::embedded) fn narrow(plan: &Plan) -> Vec<Hierarchy> {

@@ -10,12 +10,13 @@ use async_trait::async_trait;
 
 use super::{
     cgroup,
-    image::{self, Store, Supply},
+    image::{self, Fallback, Store, Supply},
+    network::{self, Network},
     node, owner,
     pod::plan::Surroundings,
     pods::EmbeddedPods,
     remains,
-    sandbox::plan::Network,
+    sandbox::plan::{self, Rights},
 };
 use crate::engine::{Error, Namespace, Place, Progress, Provisioner, Step, docker};
 
@@ -49,6 +50,7 @@ pub struct Embedded {
 /// What is there once the place is.
 struct Up {
     pods: EmbeddedPods,
+    network: Option<Arc<Network>>,
     /// Locked for as long as the run lives: how the next one knows.
     _lock: File,
 }
@@ -62,6 +64,24 @@ impl Embedded {
 
     fn folder(&self) -> PathBuf {
         remains::runs(&self.options.state).join(&self.options.run)
+    }
+
+    /// A run of which no job has its image would only fail job by job.
+    fn check_images(&self, store: &Store) -> Result<(), Error> {
+        let images = &self.options.images;
+        let is_missing = |image: &String| store.find(image).is_none();
+        if self.options.supply.fallback != Fallback::None
+            || images.is_empty()
+            || !images.iter().all(is_missing)
+        {
+            return Ok(());
+        }
+        Err(Error::Unusable {
+            message: format!("none of the images is here: `{}`", images.join("`, `")),
+            help: "`docker save` them where there is Docker, and `podline image import FILE` them here; or run the \
+                   jobs on this machine's own files: `--image-fallback host`"
+                .to_owned(),
+        })
     }
 
     async fn take_images(&self, store: &Arc<Store>, progress: &Progress<'_>) {
@@ -89,7 +109,14 @@ impl Provisioner for Embedded {
             Store::open(cache).map_err(|error| unusable("cannot open the images in", cache, error))?;
         let store = Arc::new(store);
         self.take_images(&store, progress).await;
+        self.check_images(&store)?;
         let rights = owner::rights();
+        if rights != Rights::Root && cgroup::is_v1() {
+            return Err(Error::Unusable {
+                message: "this machine has cgroup v1, whose hierarchies only root can use or hide".to_owned(),
+                help: "run podline as root, or start Docker for `--engine kind`".to_owned(),
+            });
+        }
         let group = cgroup::of_run(&rights, &self.options.run);
         if let Some(path) = &group.path {
             fs::write(folder.join(remains::CGROUP), path)
@@ -98,18 +125,34 @@ impl Provisioner for Embedded {
         if let Some(warning) = cgroup::warning(&group) {
             progress(Step::Warning(warning));
         }
+        let network = match Network::open(&rights, &self.options.state).await {
+            Ok(network) => Some(Arc::new(network)),
+            Err(cause) => {
+                progress(Step::Warning(format!(
+                    "pods share this machine's network ({cause}): two that listen on one port get in each \
+                     other's way"
+                )));
+                None
+            }
+        };
         let surroundings = Surroundings {
             folder,
             layers: store.layers(),
-            network: Network::Own,
+            network: if network.is_some() { plan::Network::Own } else { plan::Network::Host },
             rights,
             cgroup: group.path,
             carrier: self.options.carrier.clone(),
         };
         let supply = Supply::new(store, self.options.supply.clone());
-        let resolv = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-        let pods = EmbeddedPods::new(self.options.program.clone(), surroundings, resolv, supply);
-        let up = Up { pods: pods.clone(), _lock: lock };
+        let read = |path| fs::read_to_string(path).ok();
+        let own = read("/etc/resolv.conf").unwrap_or_default();
+        let resolv = match network {
+            Some(_) => network::name_servers(&own, read("/run/systemd/resolve/resolv.conf")),
+            None => own,
+        };
+        let program = self.options.program.clone();
+        let pods = EmbeddedPods::new(program, surroundings, resolv, supply, network.clone());
+        let up = Up { pods: pods.clone(), network, _lock: lock };
         *self.up.lock().unwrap_or_else(PoisonError::into_inner) = Some(up);
         Ok(Place { pods: Arc::new(pods), free: node::free() })
     }
@@ -118,6 +161,9 @@ impl Provisioner for Embedded {
         let up = self.up.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(up) = up {
             up.pods.end().await;
+            if let Some(network) = up.network {
+                network.close().await;
+            }
         }
         let folder = self.folder();
         let removed = tokio::task::spawn_blocking(move || remains::remove(&folder)).await;

@@ -9,6 +9,7 @@
 mod cgroup;
 mod engine;
 pub mod image;
+mod network;
 mod node;
 mod owner;
 mod pod;

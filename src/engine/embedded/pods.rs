@@ -18,6 +18,7 @@ use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::{
     image::{Missing, Supply},
+    network::Network,
     pod::{
         files::Volumes,
         log::{LOGS, Log, MESSAGES},
@@ -25,7 +26,7 @@ use super::{
         process::Sandbox,
         status::Known,
     },
-    sandbox::plan::{News, Order},
+    sandbox::plan::{News, Order, Uplink},
 };
 use crate::engine::{Archive, Error, File, Pods};
 
@@ -52,6 +53,8 @@ struct Shared {
     /// What stands in `/etc/resolv.conf` of pods.
     resolv: String,
     supply: Supply,
+    /// Ties pods to the outside, where they have networks of their own.
+    network: Option<Arc<Network>>,
     running: Mutex<HashMap<String, Arc<Running>>>,
 }
 
@@ -65,13 +68,20 @@ struct Running {
 }
 
 impl EmbeddedPods {
-    pub(super) fn new(program: PathBuf, surroundings: Surroundings, resolv: String, supply: Supply) -> Self {
+    pub(super) fn new(
+        program: PathBuf,
+        surroundings: Surroundings,
+        resolv: String,
+        supply: Supply,
+        network: Option<Arc<Network>>,
+    ) -> Self {
         let shared = Shared {
             program,
             folder: surroundings.folder.clone(),
             surroundings,
             resolv,
             supply,
+            network,
             running: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
@@ -238,6 +248,12 @@ async fn live(
     tokio::select! {
         images = shared.images(&running.pod, &surroundings) => match images {
             Ok(images) => {
+                for container in containers(&running.pod) {
+                    let image = container.image.as_deref().unwrap_or_default();
+                    if matches!(images.get(image), Some(Base::Host { .. })) {
+                        known.is_on_host(&container.name);
+                    }
+                }
                 sandboxed(&shared, &running, &surroundings, &images, &mut known, &mut orders).await;
             }
             Err((container, missing)) => {
@@ -286,6 +302,13 @@ async fn sandboxed(
     loop {
         tokio::select! {
             news = sandbox.next() => match news {
+                Some(News::Ready { pid }) => match shared.connect(pid).await {
+                    Ok(uplink) => sandbox.tell(Order::Start(uplink)).await,
+                    Err(cause) => {
+                        learn(&News::Failed(format!("the pod's network could not be set up: {cause}")));
+                        sandbox.tell(Order::Stop { grace: 0 }).await;
+                    }
+                },
                 Some(news) => {
                     if let News::Started { container } | News::Refused { container, .. } = &news
                         && let Some(log) = running.logs.get(container)
@@ -314,6 +337,13 @@ async fn sandboxed(
 }
 
 impl Shared {
+    async fn connect(&self, pid: u32) -> Result<Uplink, String> {
+        match &self.network {
+            Some(network) => network.connect(pid).await,
+            None => Err("pods have no network of their own here".to_owned()),
+        }
+    }
+
     /// The images of a pod's containers, or the container whose image is missing.
     async fn images(
         &self,

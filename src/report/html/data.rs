@@ -169,6 +169,9 @@ impl Data {
             Event::Notice { message } | Event::Canceling { message } => {
                 self.notices.push(text::bare(message));
             }
+            Event::JobRemark { job, message } => {
+                self.notices.push(text::bare(&format!("`{job}`: {message}")));
+            }
             Event::JobStarted { job, runner, .. } => {
                 let lane = lanes.take(runner.as_deref().unwrap_or(TRIGGERS), job);
                 if let Some(job) = self.job(job) {

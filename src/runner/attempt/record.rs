@@ -134,6 +134,12 @@ impl Record {
         self.say(&selection::warning(text)).await;
     }
 
+    /// Says, in the trace and beside it, what the job's result must be read with.
+    pub(super) async fn remark(&mut self, message: &str) {
+        self.warn(message).await;
+        self.send(Event::JobRemark { job: self.job.clone(), message: message.to_owned() }).await;
+    }
+
     /// The job has come to a phase.
     pub(super) async fn phase(&mut self, phase: Phase) {
         if self.phase == Some(phase) {

@@ -38,6 +38,8 @@ pub struct Observed {
     pub is_helper_up: bool,
     /// Every service runs, or has run.
     pub are_services_up: bool,
+    /// The build container runs on the host's own file system, not in its image.
+    pub is_on_host: bool,
     /// The build container has ended.
     pub ended: Option<ContainerStateTerminated>,
 }
@@ -58,6 +60,7 @@ pub fn observe(pod: &Pod) -> Observed {
         is_build_up: build.is_some_and(|state| state.running.is_some()),
         is_helper_up: helper.is_some_and(|state| state.running.is_some()),
         are_services_up: services::have_started(pod),
+        is_on_host: container(pod, BUILD).is_some_and(|it| it.image_id == engine::HOST_IMAGE_ID),
         ended: build.and_then(|state| state.terminated.clone()),
     }
 }

@@ -1,6 +1,6 @@
 //! The status of a pod, as a kubelet would write it, from the news of its sandbox.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -11,7 +11,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::Time,
 };
 
-use crate::engine::embedded::sandbox::plan::News;
+use crate::engine::{HOST_IMAGE_ID, embedded::sandbox::plan::News};
 
 /// The exit code of a process that SIGKILL ended.
 const KILLED: i32 = 137;
@@ -25,6 +25,8 @@ pub(in crate::engine::embedded) struct Known {
     containers: BTreeMap<String, State>,
     /// Containers without a process of their own, which run for as long as the pod does.
     carrier: Option<String>,
+    /// Containers that run on the host's own file system.
+    on_host: BTreeSet<String>,
     deadline_exceeded: bool,
     /// Why the sandbox ended by itself.
     failed: Option<String>,
@@ -54,9 +56,15 @@ impl Known {
         self.containers.insert(container.to_owned(), State::Waiting { reason: reason.to_owned(), message });
     }
 
+    /// A container runs on the host's own file system.
+    pub(in crate::engine::embedded) fn is_on_host(&mut self, container: &str) {
+        self.on_host.insert(container.to_owned());
+    }
+
     /// Takes what a sandbox says.
     pub(in crate::engine::embedded) fn learn(&mut self, news: &News, now: Timestamp) {
         match news {
+            News::Ready { .. } => {}
             News::Started { container } => {
                 self.started.get_or_insert(now);
                 self.containers.insert(container.clone(), State::Running { since: now });
@@ -186,6 +194,7 @@ impl Known {
         ContainerStatus {
             name: name.to_owned(),
             image: image.to_owned(),
+            image_id: if self.on_host.contains(name) { HOST_IMAGE_ID.to_owned() } else { String::new() },
             ready: runs,
             started: Some(runs),
             state: Some(state),

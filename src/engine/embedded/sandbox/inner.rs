@@ -90,6 +90,7 @@ impl<'p> Pod<'p> {
             match self.next()? {
                 // podline is gone, and with this process the pod goes
                 Next::Order(None) => return Ok(()),
+                Next::Order(Some(Order::Start(_))) => {}
                 Next::Order(Some(Order::Stop { grace })) => {
                     self.terminate(Duration::from_millis(grace), Then::End);
                     if grace == 0 {

@@ -1,14 +1,18 @@
 //! The namespaces that the containers of a pod share, and what is mounted for all of them.
 
-use std::path::Path;
+use std::{
+    io::Write as _,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use libcontainer::network::{link::LinkClient, wrapper::create_network_client};
 use nix::sched::{CloneFlags, unshare};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 
 use super::{
-    plan::{Network, Plan},
-    trouble::{Doing as _, Result},
+    plan::{Plan, Uplink},
+    trouble::{Doing as _, Result, Trouble},
 };
 
 /// Index of the interface `lo` in every network namespace.
@@ -18,19 +22,33 @@ const LOOPBACK: u32 = 1;
 /// with the last of them.
 pub(super) fn enter(plan: &Plan) -> Result<()> {
     let shared = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
-    let network = match plan.network {
-        Network::Own => CloneFlags::CLONE_NEWNET,
-        Network::Host => CloneFlags::empty(),
-    };
-    unshare(shared | network).doing("making namespaces")?;
+    unshare(shared).doing("making namespaces")?;
     mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
         .doing("making mounts private")?;
     proc()?;
-    rustix::system::sethostname(plan.hostname.as_bytes()).doing("setting the host name")?;
-    match plan.network {
-        Network::Own => loopback_up(),
-        Network::Host => Ok(()),
+    rustix::system::sethostname(plan.hostname.as_bytes()).doing("setting the host name")
+}
+
+/// Enters a network of its own, in which nothing but the loopback interface is there yet.
+pub(super) fn enter_network() -> Result<()> {
+    unshare(CloneFlags::CLONE_NEWNET).doing("making a network namespace")?;
+    loopback_up()
+}
+
+/// Sets up the pod's end of its way to the outside.
+pub(super) fn use_uplink(uplink: &Uplink) -> Result<()> {
+    let commands = format!(
+        "addr add {} dev eth0\nlink set eth0 up\nroute add default via {}\n",
+        uplink.address, uplink.gateway
+    );
+    let spawned =
+        Command::new("ip").args(["-batch", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
+    let mut ip = spawned.doing("starting `ip`")?;
+    if let Some(mut stdin) = ip.stdin.take() {
+        stdin.write_all(commands.as_bytes()).doing("telling `ip`")?;
     }
+    let status = ip.wait().doing("waiting for `ip`")?;
+    if status.success() { Ok(()) } else { Err(Trouble::new("the pod's network could not be set up")) }
 }
 
 /// libcontainer finds itself by `/proc/self`, which is nobody in a `/proc` of another pid namespace.

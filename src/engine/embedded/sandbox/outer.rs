@@ -3,8 +3,9 @@
 
 use std::{
     fs,
+    io::Write as _,
     path::Path,
-    process::{Command, ExitCode},
+    process::{Command, ExitCode, Stdio},
 };
 
 use nix::sched::{CloneFlags, unshare};
@@ -13,10 +14,10 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::engine::embedded::cgroup;
 
 use super::{
-    COMMAND, INNER,
-    plan::{IdMaps, News, Plan, Rights},
+    COMMAND, INNER, namespaces,
+    plan::{IdMaps, Network, News, Order, Plan, Rights},
     tell,
-    trouble::{Doing as _, Result},
+    trouble::{Doing as _, Result, Trouble},
 };
 
 pub(super) fn run(folder: &Path) -> ExitCode {
@@ -33,7 +34,7 @@ pub(super) fn run(folder: &Path) -> ExitCode {
     }
 }
 
-fn failed(trouble: &super::trouble::Trouble) -> ExitCode {
+fn failed(trouble: &Trouble) -> ExitCode {
     tell(&News::Failed(trouble.to_string()));
     ExitCode::FAILURE
 }
@@ -43,6 +44,15 @@ fn sandbox(plan: &Plan) -> Result<()> {
     if let Rights::User(maps) = &plan.rights {
         become_root(maps)?;
     }
+    if plan.network == Network::Own {
+        namespaces::enter_network()?;
+        tell(&News::Ready { pid: std::process::id() });
+        match order() {
+            Some(Order::Start(uplink)) => namespaces::use_uplink(&uplink)?,
+            // podline is gone, or needs the pod no more
+            Some(Order::Stop { .. }) | None => return Ok(()),
+        }
+    }
     unshare(CloneFlags::CLONE_NEWPID).doing("making a pid namespace")?;
     let mut inner =
         Command::new(own).args([COMMAND, INNER]).arg(&plan.folder).spawn().doing("starting the sandbox")?;
@@ -50,32 +60,55 @@ fn sandbox(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
+/// The next order, and not a byte more: what follows is for the inner process.
+fn order() -> Option<Order> {
+    let (mut line, mut byte) = (Vec::new(), [0]);
+    while rustix::io::read(rustix::stdio::stdin(), &mut byte).ok()? == 1 {
+        if byte[0] == b'\n' {
+            return serde_json::from_slice(&line).ok();
+        }
+        line.push(byte[0]);
+    }
+    None
+}
+
+/// Maps the user's own id to root's and subordinate ones to those above, once it is told that there is a user
+/// namespace to map them in: `newuidmap` gets its rights from outside of that.
+const MAP: &str =
+    r#"read -r _ && newuidmap "$1" 0 "$2" 1 1 "$3" "$4" && newgidmap "$1" 0 "$5" 1 1 "$6" "$7""#;
+
 /// Makes a user namespace in which the user is root.
 fn become_root(maps: &IdMaps) -> Result<()> {
-    unshare(CloneFlags::CLONE_NEWUSER).doing("making a user namespace")?;
-    let subordinate = maps.subordinate_uids.zip(maps.subordinate_gids);
-    if let Some((uids, gids)) = subordinate {
-        let pid = std::process::id();
-        map_ids("newuidmap", pid, maps.uid, uids)?;
-        return map_ids("newgidmap", pid, maps.gid, gids);
+    let unshare = || unshare(CloneFlags::CLONE_NEWUSER).doing("making a user namespace");
+    let Some((uids, gids)) = maps.subordinate_uids.zip(maps.subordinate_gids) else {
+        unshare()?;
+        return map_own_id(maps);
+    };
+    let numbers = [std::process::id(), maps.uid, uids.0, uids.1, maps.gid, gids.0, gids.1];
+    let mut mapper = Command::new("sh")
+        .args(["-c", MAP, "podline"])
+        .args(numbers.map(|number| number.to_string()))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .doing("starting `sh`")?;
+    unshare()?;
+    if let Some(mut stdin) = mapper.stdin.take() {
+        stdin.write_all(b"\n").doing("mapping ids")?;
     }
+    if mapper.wait().doing("mapping ids")?.success() {
+        return Ok(());
+    }
+    Err(Trouble::new("`newuidmap` or `newgidmap` failed: see `/etc/subuid` and `/etc/subgid`"))
+}
+
+/// Without subordinate ids there is nobody but root in the namespace.
+fn map_own_id(maps: &IdMaps) -> Result<()> {
     let write = |file: &str, text: String| fs::write(file, text).doing(format_args!("writing `{file}`"));
     // who may leave groups could reach what only they were kept from
     write("/proc/self/setgroups", "deny".to_owned())?;
     write("/proc/self/uid_map", format!("0 {} 1", maps.uid))?;
     write("/proc/self/gid_map", format!("0 {} 1", maps.gid))
-}
-
-/// Maps the user's own id and subordinate ones, which only setuid programs can.
-fn map_ids(program: &str, pid: u32, own: u32, (first, count): (u32, u32)) -> Result<()> {
-    let numbers = [pid, 0, own, 1, 1, first, count].map(|number| number.to_string());
-    let status = Command::new(program).args(numbers).status().doing(format_args!("starting `{program}`"))?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(super::trouble::Trouble::new(format!(
-        "`{program}` failed ({status}): see `/etc/subuid` and `/etc/subgid`"
-    )))
 }
 
 /// Removes what the containers have left, some of it under ids that are not the user's own outside of this

@@ -36,10 +36,19 @@ pub struct Plan {
 /// The network of a pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Network {
-    /// One of its own.
+    /// One of its own, which podline ties to the host's once it hears [`News::Ready`].
     Own,
     /// That of the host.
     Host,
+}
+
+/// How a pod reaches the outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uplink {
+    /// The pod's address with the length of its network's prefix.
+    pub address: String,
+    /// The host's address in that network.
+    pub gateway: String,
 }
 
 /// Whose rights a sandbox has.
@@ -130,9 +139,11 @@ pub struct Limits {
 }
 
 /// What podline tells a sandbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
+    /// The pod's network is tied to the host's: start.
+    Start(Uplink),
     /// End: SIGTERM now, SIGKILL after so many milliseconds.
     Stop {
         /// Milliseconds.
@@ -144,6 +155,11 @@ pub enum Order {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum News {
+    /// The pod's network is there: that of the process with this id.
+    Ready {
+        /// Its id on the host.
+        pid: u32,
+    },
     /// A container runs.
     Started {
         /// Its name.

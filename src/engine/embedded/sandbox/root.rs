@@ -1,7 +1,7 @@
 //! The root file system of a container: what it is made of is seen through a layer that takes the writes.
 
 use std::{
-    ffi::CString,
+    ffi::{CString, OsString},
     fs,
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
@@ -36,80 +36,80 @@ pub(super) fn make(plan: &Plan, root: &Root, folder: &Path) -> Result<PathBuf> {
     Ok(target)
 }
 
-/// Every top-level folder of the host has an overlay of its own: in a user namespace one over `/` cannot be
-/// mounted, and an overlay never shows what is mounted below it.
+/// The host's own file system, folder by folder: an overlay never shows what is mounted below it, and in a user
+/// namespace none can be mounted over a folder that has mounts below it.
+struct Host<'a> {
+    plan: &'a Plan,
+    hidden: &'a [PathBuf],
+    writes: PathBuf,
+    shown: usize,
+    trouble: Option<Trouble>,
+}
+
+/// How deep podline goes into a folder that cannot be shown as a whole.
+const DEPTH: usize = 3;
+
 fn host(plan: &Plan, hidden: &[PathBuf], shown: &[PathBuf], folder: &Path, target: &Path) -> Result<()> {
-    let writes = folder.join("writes");
-    let mut number = 0..;
-    let mut show = |path: &Path, at: &Path| {
-        let writes = writes.join(number.next().unwrap_or(0).to_string());
-        overlay(plan, &[path.to_owned()], &writes, at)
-    };
-    for entry in fs::read_dir("/").doing("listing `/`")?.flatten() {
-        let (path, name) = (entry.path(), entry.file_name());
+    let mut host = Host { plan, hidden, writes: folder.join("writes"), shown: 0, trouble: None };
+    for (path, name) in entries(Path::new("/")) {
         let at = target.join(&name);
-        let kind = entry.file_type().doing(format_args!("looking at `{}`", path.display()))?;
-        if kind.is_symlink() {
-            let to = fs::read_link(&path).doing(format_args!("reading `{}`", path.display()))?;
-            std::os::unix::fs::symlink(to, &at).doing(format_args!("linking `{}`", at.display()))?;
-        } else if kind.is_dir() {
+        if NOT_OF_THE_HOST.iter().any(|it| *it == name) {
             create(&at)?;
-            let own = NOT_OF_THE_HOST.iter().any(|it| *it == name) || hidden.contains(&path);
-            if !own && !plan.folder.starts_with(&path) {
-                show(&path, &at)?;
-            } else if !own {
-                // an overlay cannot have its own writes below what it shows, but for folders further down
-                show_around(&path, &at, &plan.folder, &mut show)?;
-            }
+        } else {
+            host.reveal(&path, &at, DEPTH)?;
         }
     }
-    for path in hidden.iter().filter(|path| path.parent() != Some(Path::new("/"))) {
-        let at = target.join(path.strip_prefix("/").unwrap_or(path));
-        if at.is_dir() {
-            let writes = folder.join("hidden").join(number_of(path, hidden));
-            create(&writes)?;
-            rustix::mount::mount_bind(&writes, &at).doing(format_args!("hiding `{}`", path.display()))?;
-        }
+    if let Some(trouble) = host.trouble.take().filter(|_| host.shown == 0) {
+        return Err(trouble);
     }
     for path in shown.iter().filter(|path| path.is_dir()) {
-        let at = target.join(path.strip_prefix("/").unwrap_or(path));
-        create(&at)?;
-        show(path, &at)?;
+        host.reveal(path, &target.join(path.strip_prefix("/").unwrap_or(path)), 1)?;
     }
     // as on any machine: everybody may write there
     set_mode(&target.join("tmp"), 0o1777)
 }
 
-fn number_of(path: &Path, all: &[PathBuf]) -> String {
-    all.iter().position(|it| it == path).unwrap_or_default().to_string()
-}
-
-/// Shows what is in a folder but for the one that podline itself writes to.
-fn show_around(
-    path: &Path,
-    at: &Path,
-    own: &Path,
-    show: &mut dyn FnMut(&Path, &Path) -> Result<()>,
-) -> Result<()> {
-    for entry in fs::read_dir(path).doing(format_args!("listing `{}`", path.display()))?.flatten() {
-        let (inner, inner_at) = (entry.path(), at.join(entry.file_name()));
-        let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_symlink() {
-            let to = fs::read_link(&inner).doing(format_args!("reading `{}`", inner.display()))?;
-            std::os::unix::fs::symlink(to, &inner_at).doing(format_args!("linking `{}`", inner.display()))?;
-        } else if kind.is_dir() {
-            create(&inner_at)?;
-            if own == inner {
-                continue;
-            }
-            if own.starts_with(&inner) {
-                show_around(&inner, &inner_at, own, show)?;
-            } else {
-                show(&inner, &inner_at)?;
+impl Host<'_> {
+    /// Shows a folder or link, or as much of what is in a folder as can be shown.
+    fn reveal(&mut self, path: &Path, at: &Path, depth: usize) -> Result<()> {
+        if let Ok(to) = fs::read_link(path) {
+            return std::os::unix::fs::symlink(to, at).doing(format_args!("linking `{}`", at.display()));
+        }
+        if !path.is_dir() {
+            return Ok(());
+        }
+        create(at)?;
+        let own = self.plan.folder.starts_with(path);
+        if self.hidden.iter().any(|hidden| hidden == path) || self.plan.folder == path {
+            return Ok(());
+        }
+        // what podline writes cannot be part of what it shows, nor a home that is to be hidden
+        if !own && !self.hidden.iter().any(|hidden| hidden.starts_with(path)) {
+            match self.show(path, at) {
+                Ok(()) => return Ok(()),
+                Err(trouble) => self.trouble.get_or_insert(trouble),
+            };
+        }
+        if depth > 0 {
+            for (inner, name) in entries(path) {
+                self.reveal(&inner, &at.join(name), depth - 1)?;
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    fn show(&mut self, path: &Path, at: &Path) -> Result<()> {
+        let number = self.shown.to_string();
+        overlay(self.plan, &[path.to_owned()], &self.writes.join(number), at)?;
+        self.shown += 1;
+        Ok(())
+    }
+}
+
+/// What is in a folder; nothing where it may not be read.
+fn entries(folder: &Path) -> Vec<(PathBuf, OsString)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| (entry.path(), entry.file_name())).collect()
 }
 
 /// Mounts folders, the top one first, with what is written going to `writes`.

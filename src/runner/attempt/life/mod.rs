@@ -292,6 +292,10 @@ impl<'a> Life<'a> {
             self.log = Some(self.executor.pods.log(&self.name, BUILD));
             self.open_service_logs();
         }
+        if observed.is_on_host && !self.observed.is_on_host {
+            let image = &self.build.image.name;
+            record.remark(&format!("runs on this machine's own file system, not in `{image}`")).await;
+        }
         let all_up = observed.is_build_up && observed.is_helper_up && observed.are_services_up;
         let may_start = all_up && self.stage == Stage::Starting;
         let has_ended = observed.ended.is_some() && self.observed.ended.is_none();
