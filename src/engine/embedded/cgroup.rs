@@ -115,6 +115,16 @@ pub(in crate::engine::embedded) struct Group {
 /// The controllers that hold limits, and the limits.
 const LIMITS: [(&str, &str); 3] = [("cpu", "CPU"), ("memory", "memory"), ("pids", "processes")];
 
+/// The path that the cgroup of a run has, if it can be made.
+pub(in crate::engine::embedded) fn path_of_run(rights: &Rights, run: &str) -> Option<String> {
+    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    parent(rights, &own).map(|parent| path(&parent, run))
+}
+
+fn path(parent: &str, run: &str) -> String {
+    Path::new(parent).join("podline").join(run).display().to_string()
+}
+
 /// Makes the cgroup of a run, as far as this user may.
 pub(in crate::engine::embedded) fn of_run(rights: &Rights, run: &str) -> Group {
     let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
@@ -136,7 +146,7 @@ fn parent(rights: &Rights, own: &str) -> Option<String> {
 fn make(needed: &[Hierarchy], parent: Option<&str>, run: &str) -> Group {
     let none = Group { path: None, missing: LIMITS.iter().map(|(_, limit)| *limit).collect() };
     let Some(parent) = parent else { return none };
-    let group = Path::new(parent).join("podline").join(run);
+    let group = path(parent, run);
     let made = |it: &&Hierarchy| fs::create_dir_all(it.path.join(&group)).is_ok();
     let usable: Vec<_> = needed.iter().filter(|it| made(it)).collect();
     if usable.is_empty() || usable.len() < needed.len() {
@@ -153,7 +163,7 @@ fn make(needed: &[Hierarchy], parent: Option<&str>, run: &str) -> Group {
         })
     };
     let missing = LIMITS.iter().filter(|(controller, _)| !holds(controller)).map(|(_, limit)| *limit);
-    Group { path: Some(group.display().to_string()), missing: missing.collect() }
+    Group { path: Some(group), missing: missing.collect() }
 }
 
 /// What is said where limits cannot be held.

@@ -102,8 +102,7 @@ impl Provisioner for Embedded {
             message: format!("{doing} `{}`: {cause}", path.display()),
             help: "say where podline may write with `PODLINE_STATE` and `PODLINE_CACHE`".to_owned(),
         };
-        fs::create_dir_all(&folder).map_err(|error| unusable("cannot make", &folder, error))?;
-        let lock = remains::lock(&folder).map_err(|error| unusable("cannot lock", &folder, error))?;
+        let lock = remains::claim(&folder).map_err(|error| unusable("cannot make", &folder, error))?;
         let cache = &self.options.cache;
         let store =
             Store::open(cache).map_err(|error| unusable("cannot open the images in", cache, error))?;
@@ -117,11 +116,12 @@ impl Provisioner for Embedded {
                 help: "run podline as root, or start Docker for `--engine kind`".to_owned(),
             });
         }
-        let group = cgroup::of_run(&rights, &self.options.run);
-        if let Some(path) = &group.path {
+        // noted before it is made, so that it is found again whenever the run ends
+        if let Some(path) = cgroup::path_of_run(&rights, &self.options.run) {
             fs::write(folder.join(remains::CGROUP), path)
                 .map_err(|error| unusable("cannot write to", &folder, error))?;
         }
+        let group = cgroup::of_run(&rights, &self.options.run);
         if let Some(warning) = cgroup::warning(&group) {
             progress(Step::Warning(warning));
         }
@@ -174,8 +174,8 @@ impl Provisioner for Embedded {
     }
 
     async fn prune(&self) -> Result<Vec<String>, Error> {
-        let state = self.options.state.clone();
-        let pruned = tokio::task::spawn_blocking(move || remains::prune(&state)).await;
+        let (state, own) = (self.options.state.clone(), self.options.run.clone());
+        let pruned = tokio::task::spawn_blocking(move || remains::prune(&state, &own)).await;
         Ok(pruned.unwrap_or_default())
     }
 }

@@ -16,20 +16,41 @@ pub(super) fn runs(state: &Path) -> PathBuf {
     state.join("pods")
 }
 
-/// Locks the folder of a run for as long as the file is open: the kernel unlocks it however the run ends.
-pub(super) fn lock(folder: &Path) -> io::Result<File> {
-    let lock = File::create(folder.join("lock"))?;
+/// Name of the file that whoever runs holds locked, and its name until it is.
+const LOCK: &str = "lock";
+const NEW_LOCK: &str = "lock.new";
+
+/// Makes the folder of a run and locks it for as long as the file is open: the kernel unlocks it however the run
+/// ends.
+pub(super) fn claim(folder: &Path) -> io::Result<File> {
+    loop {
+        fs::create_dir_all(folder)?;
+        match lock(folder) {
+            // another run took the folder for one that was left
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            locked => return locked,
+        }
+    }
+}
+
+/// Nobody ever finds the lock under its name without somebody who holds it.
+fn lock(folder: &Path) -> io::Result<File> {
+    let lock = File::create(folder.join(NEW_LOCK))?;
     lock.lock()?;
+    fs::rename(folder.join(NEW_LOCK), folder.join(LOCK))?;
     Ok(lock)
 }
 
-/// Removes what the runs have left that nobody runs any more. Gives their ids.
-pub(super) fn prune(state: &Path) -> Vec<String> {
+/// Removes what the runs but this one have left that nobody runs any more. Gives their ids.
+pub(super) fn prune(state: &Path, own: &str) -> Vec<String> {
     let mut pruned = Vec::new();
     for entry in fs::read_dir(runs(state)).into_iter().flatten().flatten() {
         let folder = entry.path();
-        // without a lock it has only just been made, or is being removed
-        let Ok(lock) = File::open(folder.join("lock")) else {
+        if entry.file_name() == own {
+            continue;
+        }
+        let lock = File::open(folder.join(LOCK)).or_else(|_| File::open(folder.join(NEW_LOCK)));
+        let Ok(lock) = lock else {
             let _ = fs::remove_dir(&folder);
             continue;
         };
@@ -40,20 +61,39 @@ pub(super) fn prune(state: &Path) -> Vec<String> {
     pruned
 }
 
-/// Removes the folder of a run with its cgroups; the lock last, so that what stays is found again.
+/// How often removal is tried: sandboxes that are dying remove the same things.
+const TRIES: usize = 50;
+
+/// Removes the folder of a run with its cgroups.
 pub(super) fn remove(folder: &Path) -> io::Result<()> {
+    let mut tried = 0;
+    loop {
+        match try_remove(folder) {
+            Err(_) if tried < TRIES => {
+                tried += 1;
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            removed => return removed,
+        }
+    }
+}
+
+/// The lock goes last, so that what stays is found again.
+fn try_remove(folder: &Path) -> io::Result<()> {
     let group = fs::read_to_string(folder.join(CGROUP)).unwrap_or_default();
     // written whole or not at all, but a file is a file
     if Path::new(&group).components().any(|part| part.as_os_str() == "podline") {
         for hierarchy in cgroup::mounted() {
             let group = hierarchy.path.join(&group);
-            cgroup::remove_below(&group);
+            if !cgroup::remove_below(&group) {
+                return Err(io::Error::other(format!("the cgroup `{}` is in use", group.display())));
+            }
             // the one that all runs share goes with the last of them
             let _ = group.parent().map(fs::remove_dir);
         }
     }
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name() != "lock" {
+        if entry.file_name() != LOCK && entry.file_name() != CGROUP {
             let path = entry.path();
             if path.is_dir() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
         }
