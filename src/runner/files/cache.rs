@@ -1,6 +1,9 @@
-//! Caches: kept in `.podline/cache` from run to run.
+//! Caches: kept in `.podline/cache` from run to run, those that were used last.
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use sha2::{Digest, Sha256};
 
@@ -18,10 +21,14 @@ use crate::{
     runner::Build,
 };
 
+/// How many bytes the caches of a project may have together.
+pub const LIMIT: u64 = 5 << 30;
+
 /// The folder that holds all caches of a project.
 #[derive(Debug, Clone)]
 pub struct CacheFolder {
     folder: PathBuf,
+    limit: u64,
 }
 
 /// Caches to be put in place, and what the runner says of them.
@@ -36,7 +43,13 @@ pub struct Restored {
 impl CacheFolder {
     /// The caches below a folder, `.podline/cache`.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+        Self { folder: folder.into(), limit: LIMIT }
+    }
+
+    /// The same caches, with so many bytes for all of them.
+    #[must_use]
+    pub fn limited(self, limit: u64) -> Self {
+        Self { limit, ..self }
     }
 
     /// The caches that a job gets.
@@ -57,6 +70,7 @@ impl CacheFolder {
                 let archive = self.path(build, key);
                 if archive.is_file() {
                     restored.lines.push(green("Successfully extracted cache"));
+                    use_now(&archive);
                     restored.archives.push(archive);
                     break;
                 }
@@ -95,6 +109,36 @@ impl CacheFolder {
             Ok(_) => green("Created cache"),
             Err(error) => warning(&format!("cache was not kept: {error}")),
         });
+        let removed = self.prune(&into);
+        if removed > 0 {
+            let limit = self.limit >> 20;
+            lines.push(format!("{removed} older caches removed: they may have {limit} MiB together"));
+        }
+    }
+
+    /// Removes the caches that were used longest ago until the others fit, and gives their number. The one that
+    /// has just been kept stays.
+    fn prune(&self, kept: &Path) -> usize {
+        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let mut caches: Vec<(SystemTime, u64, PathBuf)> = entries
+            .filter_map(|entry| {
+                let found = entry.metadata().ok()?;
+                let path = entry.path();
+                let is_cache = path.extension().is_some_and(|extension| extension == "tar") && path != kept;
+                is_cache.then(|| Some((found.modified().ok()?, found.len(), path)))?
+            })
+            .collect();
+        caches.sort();
+        let mut total = std::fs::metadata(kept).map_or(0, |found| found.len());
+        let mut removed = 0;
+        for (_, size, path) in caches.into_iter().rev() {
+            total = total.saturating_add(size);
+            // one that another run has just taken is no reason to stop
+            if total > self.limit && std::fs::remove_file(path).is_ok() {
+                removed += 1;
+            }
+        }
+        removed
     }
 
     /// Where a cache is: keys are any text, so a hash tells them apart, with the folder that it belongs in.
@@ -104,6 +148,12 @@ impl CacheFolder {
             key.chars().filter(|it| it.is_ascii_alphanumeric() || "-_.".contains(*it)).take(40).collect();
         self.folder.join(format!("{readable}-{}.tar", hex(&digest[..8])))
     }
+}
+
+/// The time of a cache's file says when it was used last. Where that cannot be noted, it counts as unused.
+fn use_now(archive: &Path) {
+    let file = std::fs::File::options().append(true).open(archive);
+    drop(file.and_then(|file| file.set_modified(SystemTime::now())));
 }
 
 /// The hash behind `cache:key:files`: of the files' content, or of the last commits that changed them.
@@ -155,7 +205,7 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::time::Duration;
 
     use super::*;
     use crate::runner::{build::BuildVariable, fixture::a_build};
@@ -199,6 +249,28 @@ mod tests {
             let restored = caches.restore(&build);
             assert_eq!(restored.archives == [there.as_path()], found, "{:?}", build.caches);
         }
+    }
+
+    #[test]
+    fn the_caches_that_were_used_last_stay() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let caches = CacheFolder::new(folder.path()).limited(250);
+        let now = SystemTime::now();
+        for (at, name) in ["first.tar", "second.tar", "third.tar", "note.txt"].into_iter().enumerate() {
+            let path = folder.path().join(name);
+            std::fs::write(&path, [0; 100]).expect("a file");
+            let file = std::fs::File::options().append(true).open(path).expect("the file");
+            let age = Duration::from_secs(1000 - at as u64);
+            file.set_modified(now - age).expect("its time can be set");
+        }
+        use_now(&folder.path().join("first.tar"));
+        assert_eq!(caches.prune(&folder.path().join("third.tar")), 1);
+        let mut left: Vec<_> = std::fs::read_dir(folder.path())
+            .expect("the folder")
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
+            .collect();
+        left.sort();
+        assert_eq!(left, ["first.tar", "note.txt", "third.tar"]);
     }
 
     #[test]
