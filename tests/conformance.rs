@@ -9,6 +9,8 @@ mod corpus;
 mod deviations;
 #[path = "conformance/hostile.rs"]
 mod hostile;
+#[path = "conformance/keywords.rs"]
+mod keywords;
 #[path = "conformance/project.rs"]
 mod project;
 #[path = "conformance/scheduler.rs"]

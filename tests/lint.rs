@@ -27,6 +27,26 @@ fn programs_get_the_places_as_json() {
 }
 
 #[test]
+fn several_files_give_one_log_and_a_shared_mistake_once() {
+    let project = Project::with("include: shared.yml\njob: { script: make }\n");
+    project.write("shared.yml", "a: { script: [x], tags: y }\n");
+    project.write("other.yml", "include: shared.yml\nb: { image: 1, script: make }\n");
+    let lint = |format| project.podline(&["lint", ".gitlab-ci.yml", "other.yml", "--format", format]);
+    let log: serde_json::Value =
+        serde_json::from_str(&lint("sarif").run().expect(2).stdout).expect("stdout is JSON");
+    let results = log["runs"][0]["results"].as_array().expect("a list of results");
+    let uris: Vec<_> = results
+        .iter()
+        .map(|result| result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].clone())
+        .collect();
+    assert_eq!(uris, ["shared.yml", "other.yml"]);
+    insta::assert_snapshot!(lint("github").run().expect(2).stdout, @r#"
+    ::error file=shared.yml,line=1,col=25,title=wrong-type::`tags` of job `a` should be an array of strings, not a string
+    ::error file=other.yml,line=2,col=13,title=wrong-type::`image` of job `b` should be a string or a hash, not an integer%0Aquote it: "1"
+    "#);
+}
+
+#[test]
 fn a_project_without_a_file_is_told_what_to_do() {
     let project = Project::with("");
     std::fs::remove_file(project.path().join(".gitlab-ci.yml")).expect("the file is there");

@@ -70,7 +70,9 @@ Examples:
     #[command(after_help = "\
 Examples:
   podline lint                         the project's configuration and all that it includes
-  podline lint --format json           the same for an editor")]
+  podline lint --format json           the same for an editor
+  podline lint --format sarif          the same for a code scanner
+  podline lint --format github         the same as annotations of GitHub Actions")]
     Lint(LintArguments),
     /// Print the effective configuration as YAML.
     Config(ConfigArguments),
@@ -317,9 +319,18 @@ pub struct LintArguments {
     pub files: Vec<String>,
     #[command(flatten)]
     pub pipeline: PipelineArguments,
-    /// Text or JSON.
+    /// Text, JSON, SARIF 2.1.0, or annotations of GitHub Actions.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Format,
+    pub format: LintFormat,
+}
+
+/// `--format` of `podline lint`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LintFormat {
+    Text,
+    Json,
+    Sarif,
+    Github,
 }
 
 /// `podline config`.

@@ -93,7 +93,7 @@ fn totals(diagnostics: &Diagnostics, sources: &Sources, theme: &Theme) -> String
 }
 
 /// A diagnostic for other programs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Record {
     /// `error` or `warning`.
     pub severity: &'static str,

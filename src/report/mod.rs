@@ -11,6 +11,7 @@
 //! Everything that makes text is a pure function of plain values, a [`Theme`] and a width. Only
 //! [`Printer`] writes, and only [`follow`] waits.
 
+pub mod annotations;
 pub mod diagnostics;
 pub mod error;
 pub mod explain;
@@ -27,6 +28,7 @@ pub mod plain;
 pub mod plan;
 pub mod printer;
 pub mod record;
+pub mod sarif;
 mod screen;
 pub mod spinner;
 pub mod summary;

@@ -1,15 +1,15 @@
 //! `podline lint`: every mistake of a configuration.
 
-use std::path::Path;
+use std::{collections::HashSet, path::Path};
 
 use crate::{
     cli::{
         ExitCode, Failed,
-        args::{Format, LintArguments, PipelineArguments, SourceKind},
+        args::{LintArguments, LintFormat, PipelineArguments, SourceKind},
         planned::Planned,
         project::{CONFIGURATION, Project},
     },
-    report::{Printer, diagnostics, theme::Label},
+    report::{Printer, annotations, diagnostics, sarif, theme::Label},
 };
 
 pub(super) fn lint(folder: &Path, arguments: &LintArguments, printer: &Printer) -> Result<ExitCode, Failed> {
@@ -21,14 +21,22 @@ pub(super) fn lint(folder: &Path, arguments: &LintArguments, printer: &Printer) 
         let pipeline = PipelineArguments { file: Some(file.clone()), ..arguments.pipeline.clone() };
         let planned = Planned::new(&project, &pipeline, SourceKind::Worktree, 1, printer)?;
         wrong |= planned.diagnostics.has_errors();
-        match arguments.format {
-            Format::Json => records.extend(diagnostics::records(&planned.diagnostics, &planned.sources)),
-            Format::Text => show(&file, &planned, printer),
+        if arguments.format == LintFormat::Text {
+            show(&file, &planned, printer);
         }
+        records.extend(diagnostics::records(&planned.diagnostics, &planned.sources));
     }
-    if arguments.format == Format::Json {
-        let text = serde_json::to_string_pretty(&records).expect("records of text and numbers are JSON");
-        printer.data(&format!("{text}\n"))?;
+    // Of files that include the same one, each finds its mistakes.
+    let mut seen = HashSet::new();
+    records.retain(|record| seen.insert(record.clone()));
+    match arguments.format {
+        LintFormat::Text => {}
+        LintFormat::Json => {
+            let text = serde_json::to_string_pretty(&records).expect("records of text and numbers are JSON");
+            printer.data(&format!("{text}\n"))?;
+        }
+        LintFormat::Sarif => printer.data(&sarif::log(&records))?,
+        LintFormat::Github => printer.data(&annotations::lines(&records))?,
     }
     Ok(if wrong { ExitCode::Usage } else { ExitCode::Success })
 }
