@@ -113,9 +113,20 @@ pub enum Error {
         /// The rule that would allow it, as YAML for a Role.
         rule: String,
     },
-    /// The object was refused as it is.
-    #[error("Kubernetes refused the pod: {0}")]
-    Rejected(String),
+    /// The pod was refused as it is.
+    #[error("Kubernetes refused the pod: {message}")]
+    Rejected {
+        /// The words of the API.
+        message: String,
+        /// What to do now, where that is known.
+        help: Option<String>,
+    },
+    /// There is no room for the pod, and there will be when others have ended.
+    #[error("{message}")]
+    Full {
+        /// Where there is no room.
+        message: String,
+    },
     /// The connection broke before the work was done; it may be tried again.
     #[error("lost the connection while {doing}: {cause}")]
     Disconnected {

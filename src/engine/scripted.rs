@@ -56,8 +56,8 @@ pub(crate) struct ScriptedPods {
     pub(crate) content: Vec<u8>,
     /// How many archives break off before one arrives whole.
     pub(crate) breaks: Mutex<u32>,
-    /// What [`Pods::create`] refuses with.
-    pub(crate) refusal: Option<String>,
+    /// What [`Pods::create`] refuses with, one time after the other.
+    pub(crate) refusals: Mutex<VecDeque<Error>>,
     calls: Mutex<Vec<Call>>,
     copied: watch::Sender<Option<Files>>,
     deleted: watch::Sender<bool>,
@@ -75,7 +75,7 @@ impl ScriptedPods {
             listed: Vec::new(),
             content: Vec::new(),
             breaks: Mutex::default(),
-            refusal: None,
+            refusals: Mutex::default(),
             calls: Mutex::default(),
             copied: watch::Sender::new(None),
             deleted: watch::Sender::new(false),
@@ -138,10 +138,7 @@ impl ScriptedPods {
 impl Pods for ScriptedPods {
     async fn create(&self, pod: &Pod) -> Result<(), Error> {
         self.call(Call::Create(pod.metadata.name.clone().unwrap_or_default()));
-        match &self.refusal {
-            Some(message) => Err(Error::Rejected(message.clone())),
-            None => Ok(()),
-        }
+        lock(&self.refusals).pop_front().map_or(Ok(()), Err)
     }
 
     fn watch(&self, _pod: &str) -> BoxStream<'static, Result<Pod, Error>> {

@@ -122,7 +122,8 @@ impl Pods for EmbeddedPods {
         let surroundings =
             Surroundings { folder: self.shared.folder.join(&name), ..self.shared.surroundings.clone() };
         // what is wrong with the pod is said before anything is pulled for it
-        plan::plan(pod, &surroundings, &plan::any_images(pod)).map_err(Error::Rejected)?;
+        plan::plan(pod, &surroundings, &plan::any_images(pod))
+            .map_err(|message| Error::Rejected { message, help: None })?;
         let running = prepare(pod, &surroundings, &self.shared.resolv)
             .map_err(|error| failed(format!("making the folder of the pod `{name}`"), &error))?;
         let (running, orders) = running;

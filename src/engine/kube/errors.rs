@@ -6,6 +6,7 @@ use kube::client::UpgradeConnectionError;
 use kube::core::Status;
 use regex::Regex;
 
+use super::admission;
 use crate::engine::{Error, chain};
 
 /// What RBAC says: `pods "x" is forbidden: User "u" cannot create resource "pods/exec" in API group "" in ...`.
@@ -38,10 +39,9 @@ fn refused(doing: &str, status: &Status) -> Error {
                 message: status.message.clone(),
                 rule: rule(&found[3], &found[2], &found[1]),
             },
-            // a quota, Pod Security or another admission plugin, which no Role can allow
-            None => Error::Rejected(status.message.clone()),
+            None => admission::refused(&status.message),
         },
-        400 | 422 => Error::Rejected(status.message.clone()),
+        400 | 422 => Error::Rejected { message: status.message.clone(), help: None },
         // too many requests, an overloaded or restarting API server
         429 | 500..=599 => Error::Disconnected { doing: doing.to_owned(), cause: status.message.clone() },
         _ => Error::Failed { doing: doing.to_owned(), cause: status.message.clone() },
@@ -101,9 +101,9 @@ mod tests {
     }
 
     #[test]
-    fn what_no_role_can_allow_is_a_refusal_in_the_words_of_the_api() {
+    fn what_no_role_can_allow_is_no_missing_rule() {
         let said = r#"pods "p" is forbidden: exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2"#;
-        assert!(matches!(api(403, said), Error::Rejected(words) if words == said));
+        assert!(matches!(api(403, said), Error::Full { message } if message.contains("quota `small`")));
     }
 
     #[test]

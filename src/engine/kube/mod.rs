@@ -4,6 +4,7 @@
 //! current context. rustls takes its crypto provider from the process: install `rustls`' ring provider
 //! before the first [`client::connect`].
 
+mod admission;
 pub mod client;
 mod errors;
 mod exec;

@@ -1,5 +1,7 @@
 //! Attempts against a scripted engine, on a clock of their own.
 
+use std::sync::Mutex;
+
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -11,7 +13,7 @@ use crate::{
         keyword::job::{Artifacts, Cache, CacheKey, UploadWhen},
     },
     engine::{
-        File, FileKind,
+        self, File, FileKind,
         scripted::{Call, Files, Output, ScriptedPods, Step},
     },
     event::Phase,
@@ -429,12 +431,37 @@ async fn a_pod_that_no_node_takes_fails_after_the_poll_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pod_that_is_refused_fails() {
+async fn a_pod_that_is_refused_fails_with_what_to_do() {
     let mut pods = ScriptedPods::new([], []);
-    pods.refusal = Some("exceeded quota".to_owned());
+    let (message, help) = ("violates PodSecurity".to_owned(), Some("take another namespace".to_owned()));
+    pods.refusals = Mutex::new([engine::Error::Rejected { message, help }].into());
     let (failure, _) = Run::new(pods).failure().await;
     assert_eq!(failure.reason, FailureReason::RunnerConfigurationError);
-    assert!(failure.message.contains("exceeded quota"), "{}", failure.message);
+    assert!(failure.message.contains("violates PodSecurity"), "{}", failure.message);
+    assert_eq!(failure.help.as_deref(), Some("take another namespace"));
+}
+
+fn full() -> engine::Error {
+    engine::Error::Full { message: "the quota `small` has no room".to_owned() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_waits_for_room_that_others_have() {
+    let mut pods = ScriptedPods::new(up(), log(SUCCESS));
+    pods.refusals = Mutex::new([full(), full(), full()].into());
+    let report = Run::new(pods).execute().await;
+    assert_eq!(report.outcome.result, AttemptResult::Success, "{}", report.trace);
+    let said = report.trace.matches("waiting for room: the quota `small` has no room").count();
+    assert_eq!(said, 1, "{}", report.trace);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_waits_for_room_no_longer_than_one_may_take_to_start() {
+    let mut pods = ScriptedPods::new([], []);
+    pods.refusals = Mutex::new(std::iter::repeat_with(full).take(100_000).collect());
+    let (failure, _) = Run::new(pods).failure().await;
+    assert_eq!(failure.reason, FailureReason::RunnerSystemFailure);
+    assert!(failure.message.contains("the quota `small` has no room"), "{}", failure.message);
 }
 
 #[tokio::test(start_paused = true)]

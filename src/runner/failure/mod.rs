@@ -169,8 +169,8 @@ pub fn engine_failed(doing: &str, error: &engine::Error) -> Failure {
             FailureReason::RunnerConfigurationError,
             Some(format!("add this rule to the runner's Role:\n{rule}")),
         ),
-        engine::Error::Rejected(_) => (FailureReason::RunnerConfigurationError, None),
-        engine::Error::Disconnected { .. } | engine::Error::Failed { .. } => {
+        engine::Error::Rejected { help, .. } => (FailureReason::RunnerConfigurationError, help.clone()),
+        engine::Error::Full { .. } | engine::Error::Disconnected { .. } | engine::Error::Failed { .. } => {
             (FailureReason::RunnerSystemFailure, None)
         }
     };

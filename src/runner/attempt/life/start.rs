@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
+use tokio::time::Instant;
 
 use super::{End, Life, Stage};
 use crate::{
+    engine,
     event::{Failure, Phase},
     runner::{
         Attempt, Build,
@@ -16,6 +18,9 @@ use crate::{
         trace::Section,
     },
 };
+
+/// How often a pod is tried to be created that there is no room for.
+const ADMISSION_POLL: Duration = Duration::from_secs(2);
 
 /// What GitLab Runner says of itself.
 pub(in crate::runner::attempt) async fn introduce(build: &Build, attempt: &Attempt, record: &mut Record) {
@@ -58,12 +63,36 @@ impl Life<'_> {
                  job timeout: {limit}..."
             )))
             .await;
-        if let Err(error) = self.executor.pods.create(&self.pod).await {
-            return Some(End::Failed(failure::engine_failed("the pod was not created", &error)));
+        if let Some(end) = self.admit(record).await {
+            return Some(end);
         }
         self.states = Some(self.executor.pods.watch(&self.name));
         self.enter(Stage::Starting, self.executor.poll_timeout);
         None
+    }
+
+    /// Creates the pod, and waits where others have the room for it: as long as a pod may take to start.
+    async fn admit(&mut self, record: &mut Record) -> Option<End> {
+        let late = Instant::now() + self.executor.poll_timeout;
+        let mut told = false;
+        loop {
+            let error = match self.executor.pods.create(&self.pod).await {
+                Ok(()) => return None,
+                Err(error) => error,
+            };
+            let is_full = matches!(error, engine::Error::Full { .. });
+            if !is_full || Instant::now() >= late {
+                return Some(End::Failed(failure::engine_failed("the pod was not created", &error)));
+            }
+            if !std::mem::replace(&mut told, true) {
+                record.warn(&format!("waiting for room: {error}")).await;
+            }
+            tokio::select! {
+                () = self.attempt.kill.cancelled() => return Some(End::Canceled),
+                () = self.attempt.cancel.cancelled() => return Some(End::Canceled),
+                () = tokio::time::sleep(ADMISSION_POLL) => {}
+            }
+        }
     }
 
     /// Says that an image was not pulled. Where another pull policy is left, takes the pod away and makes one
