@@ -48,6 +48,8 @@ pub struct Source {
     pub name: String,
     /// The text, without a byte order mark.
     pub text: Arc<str>,
+    /// Where lines begin, in bytes.
+    lines: Arc<[usize]>,
 }
 
 /// A place as people and editors count it.
@@ -78,7 +80,8 @@ impl Sources {
     pub fn add(&mut self, name: impl Into<String>, text: &str) -> SourceId {
         let id = SourceId(u32::try_from(self.sources.len()).expect("fewer than 2^32 sources"));
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        self.sources.push(Source { name: name.into(), text: text.into() });
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        self.sources.push(Source { name: name.into(), text: text.into(), lines });
         id
     }
 
@@ -90,12 +93,12 @@ impl Sources {
     /// Line and column of the start of a span.
     pub fn locate(&self, span: Span) -> Location {
         let source = self.get(span.source);
-        let before = &source.text[..(span.start as usize).min(source.text.len())];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let at = (span.start as usize).min(source.text.len());
+        let line = source.lines.partition_point(|start| *start <= at);
         Location {
             file: source.name.clone(),
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
+            line,
+            column: source.text[source.lines[line - 1]..at].chars().count() + 1,
         }
     }
 }

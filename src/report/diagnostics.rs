@@ -14,13 +14,28 @@ use crate::config::{Diagnostic, Diagnostics, Severity, SourceId, Sources, Span};
 /// Columns that stand left of a help: a line number of four digits, the frame, the word.
 const HELP: usize = 13;
 
-/// All diagnostics by place, each with its lines, and a closing line that counts them. Nothing for none.
+/// Most diagnostics that are shown to people: nobody reads on, and each takes a look at the whole file.
+const SHOWN: usize = 100;
+
+/// All diagnostics by place, each with its lines, and a closing line that counts them. Nothing for none. Of very
+/// many, the first errors are shown.
 pub fn render(diagnostics: &Diagnostics, sources: &Sources, theme: &Theme, width: usize) -> String {
     if diagnostics.is_empty() {
         return String::new();
     }
-    let each = diagnostics.sorted().into_iter().map(|it| one(it, sources, theme, width) + "\n\n");
-    each.collect::<String>() + &totals(diagnostics, sources, theme) + "\n"
+    let mut chosen = diagnostics.sorted();
+    let hidden = chosen.len().saturating_sub(SHOWN);
+    if hidden > 0 {
+        chosen.sort_by_key(|it| it.severity);
+        chosen.truncate(SHOWN);
+        chosen.sort_by_key(|it| it.span);
+    }
+    let mut shown: String = chosen.into_iter().map(|it| one(it, sources, theme, width) + "\n\n").collect();
+    if hidden > 0 {
+        shown
+            .push_str(&format!("{hidden} more are not shown; `podline lint --format json` has them all\n\n"));
+    }
+    shown + &totals(diagnostics, sources, theme) + "\n"
 }
 
 fn one(diagnostic: &Diagnostic, sources: &Sources, theme: &Theme, width: usize) -> String {
@@ -236,6 +251,32 @@ test: { stage: tests, needs: [biuld], rules: [ { if: '$CI_COMMIT_BRANCH == \"mai
         let (diagnostics, sources) = example();
         let json = serde_json::to_string_pretty(&records(&diagnostics, &sources)).expect("records are JSON");
         insta::assert_snapshot!("diagnostics_json", json);
+    }
+
+    #[test]
+    fn of_very_many_mistakes_the_first_errors_are_shown() {
+        let mut sources = Sources::default();
+        let text = "a: b\n".repeat(20_000);
+        let source = sources.add(".gitlab-ci.yml", &text);
+        let mut diagnostics = Diagnostics::default();
+        for line in 0..20_000 {
+            let make = if line < 19_000 { Diagnostic::warning } else { Diagnostic::error };
+            diagnostics.push(make(
+                "some",
+                "something is wrong".to_owned(),
+                Some(Span::new(source, line * 5..line * 5 + 1)),
+            ));
+        }
+        let shown = render(&diagnostics, &sources, &Theme::PLAIN, 80);
+        assert_eq!(shown.matches("something is wrong").count(), SHOWN);
+        assert!(
+            shown.contains("error[some]: something is wrong\n      ╭▸ .gitlab-ci.yml:19001:1\n"),
+            "{shown}"
+        );
+        let end = "\n19900 more are not shown; `podline lint --format json` has them all\n\n\
+                   1000 errors, 19000 warnings in .gitlab-ci.yml\n";
+        assert!(shown.ends_with(end), "{shown}");
+        assert_eq!(records(&diagnostics, &sources)[19_999].line, Some(20_000));
     }
 
     #[test]
