@@ -4,24 +4,7 @@
 //! runner expands once more with Go's `os.Expand` ([`expand_as_runner`]); the shell comes last and is
 //! none of podline's business.
 
-use std::{collections::HashMap, sync::LazyLock};
-
-use regex::Regex;
-
-/// What GitLab replaces in a keyword's value (`ExpandVariables::VARIABLES_REGEXP`).
-static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\$([a-zA-Z_][a-zA-Z0-9_]*)|\$\{([a-zA-Z_][a-zA-Z0-9_]*)\}|%([a-zA-Z_][a-zA-Z0-9_]*)%")
-        .expect("a valid pattern")
-});
-
-/// What GitLab replaces in the value of a variable (`Collection::Item::VARIABLES_REGEXP`): `$$` and `%%`
-/// are stepped over, and left for the runner and the shell.
-static NESTED: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"\$\$|%%|\$([a-zA-Z_][a-zA-Z0-9_]*)|\$\{([a-zA-Z_][a-zA-Z0-9_]*)?\}|%([a-zA-Z_][a-zA-Z0-9_]*)%",
-    )
-    .expect("a valid pattern")
-});
+use std::{collections::HashMap, ops::Range};
 
 /// A variable that a reference may stand for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -126,7 +109,7 @@ pub fn expand_all(list: &[Definition<'_>], options: Options) -> Result<Vec<Strin
     for at in order {
         let item = &list[at];
         if !item.raw && may_refer(item.value) {
-            let expanded = replace_by(&NESTED, item.value, &mut left, |name| {
+            let expanded = replace_by(Dialect::Nested, item.value, &mut left, |name| {
                 let found = known.get(name).map(|&at| Definition { value: &values[at], ..list[at] });
                 replacement(found, options)
             });
@@ -139,11 +122,7 @@ pub fn expand_all(list: &[Definition<'_>], options: Options) -> Result<Vec<Strin
 
 /// The names that a value refers to.
 pub fn references(text: &str) -> impl Iterator<Item = &str> {
-    let found = may_refer(text).then(|| NESTED.captures_iter(text)).into_iter().flatten();
-    found.filter_map(|found| {
-        let name = found.iter().skip(1).flatten().next()?;
-        Some(&text[name.range()])
-    })
+    found(text, Dialect::Nested).filter_map(|found| found.name)
 }
 
 /// Replaces references as GitLab Runner does: Go's `os.Expand`, one pass, unknown names become empty,
@@ -209,36 +188,91 @@ fn replacement<'v>(found: Option<Definition<'v>>, options: Options) -> Option<&'
 /// Replaces references in one text; one that would grow without bound stays as it is written.
 fn replace<'v>(text: &str, by: impl FnMut(&str) -> Option<&'v str>) -> String {
     let mut left = MAX_REPLACED;
-    replace_by(&REFERENCE, text, &mut left, by).unwrap_or_else(|Exhausted| text.to_owned())
+    replace_by(Dialect::Plain, text, &mut left, by).unwrap_or_else(|Exhausted| text.to_owned())
 }
 
 /// The references of a text are replaced by more than is left.
 struct Exhausted;
 
-/// Replaces what the pattern finds by what `by` says of the name; what it knows nothing of stays.
+/// Replaces references by what `by` says of the name; what it knows nothing of stays.
 fn replace_by<'v>(
-    pattern: &Regex,
+    dialect: Dialect,
     text: &str,
     left: &mut usize,
     mut by: impl FnMut(&str) -> Option<&'v str>,
 ) -> Result<String, Exhausted> {
-    if !may_refer(text) {
-        return Ok(text.to_owned());
-    }
     let mut expanded = String::with_capacity(text.len());
     let mut end = 0;
-    for found in pattern.captures_iter(text) {
-        let (Some(whole), Some(name)) = (found.get(0), found.iter().skip(1).flatten().next()) else {
-            continue;
-        };
-        let Some(value) = by(name.as_str()) else { continue };
+    for found in found(text, dialect) {
+        let Some(value) = found.name.and_then(&mut by) else { continue };
         *left = left.checked_sub(value.len()).ok_or(Exhausted)?;
-        expanded.push_str(&text[end..whole.start()]);
+        expanded.push_str(&text[end..found.range.start]);
         expanded.push_str(value);
-        end = whole.end();
+        end = found.range.end;
     }
     expanded.push_str(&text[end..]);
     Ok(expanded)
+}
+
+/// What counts as a reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    /// In a keyword's value (`ExpandVariables::VARIABLES_REGEXP`).
+    Plain,
+    /// In the value of a variable (`Collection::Item::VARIABLES_REGEXP`): `$$` and `%%` are stepped over, and
+    /// left for the runner and the shell; so is `${}`.
+    Nested,
+}
+
+/// A reference in a text, or in [`Dialect::Nested`] what is stepped over.
+struct Found<'t> {
+    range: Range<usize>,
+    name: Option<&'t str>,
+}
+
+/// All references of a text, from left to right.
+fn found(text: &str, dialect: Dialect) -> impl Iterator<Item = Found<'_>> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        while let Some(start) = text[from..].find(['$', '%']).map(|at| from + at) {
+            let (width, name) = reference(&text[start..], dialect).unwrap_or((1, None));
+            from = start + width;
+            if width > 1 {
+                return Some(Found { range: start..from, name });
+            }
+        }
+        None
+    })
+}
+
+/// The reference that a text begins with: how many bytes it takes, and its name.
+fn reference(text: &str, dialect: Dialect) -> Option<(usize, Option<&str>)> {
+    let is_nested = dialect == Dialect::Nested;
+    let after = &text[1..];
+    let braced = after.strip_prefix('{');
+    match (text.as_bytes(), braced) {
+        ([b'$', b'$', ..] | [b'%', b'%', ..], _) if is_nested => Some((2, None)),
+        ([b'$', ..], Some(inner)) => {
+            let name = leading_name(inner);
+            let is_closed = inner[name.len()..].starts_with('}') && (is_nested || !name.is_empty());
+            is_closed.then(|| (name.len() + 3, Some(name).filter(|name| !name.is_empty())))
+        }
+        ([b'$', ..], None) => {
+            Some(leading_name(after)).filter(|name| !name.is_empty()).map(|name| (name.len() + 1, Some(name)))
+        }
+        _ => {
+            let name = leading_name(after);
+            let is_closed = !name.is_empty() && after[name.len()..].starts_with('%');
+            is_closed.then_some((name.len() + 2, Some(name)))
+        }
+    }
+}
+
+/// The name of a variable that a text begins with; empty where there is none.
+fn leading_name(text: &str) -> &str {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let end = text.bytes().position(|byte| !is_part(byte)).unwrap_or(text.len());
+    if text.starts_with(|first: char| first.is_ascii_digit()) { "" } else { &text[..end] }
 }
 
 /// Whether a text has a character that a reference begins with: a quick answer for the many that have none.

@@ -105,8 +105,8 @@ impl<'a> Resolver<'a> {
             Kind::Reference(path) => return self.target(path, node.span, is_flattened, chain),
             Kind::Sequence(items) => Kind::Sequence(self.items(items, is_flattened, chain)),
             Kind::Mapping(mapping) => {
-                let mut copy = Mapping::default();
-                for (key, entry) in mapping.iter() {
+                let mut copy = mapping.clone();
+                for (key, entry) in mapping.iter().filter(|(_, entry)| has_reference(&entry.value)) {
                     let value = self.node(&entry.value, FLATTENED.contains(&key), chain);
                     copy.insert(key, entry.key, value);
                 }

@@ -1,5 +1,7 @@
 //! What reading collects besides the values: mistakes, and keywords that are not acted on.
 
+use std::collections::HashSet;
+
 use crate::config::{
     diagnostic::{Diagnostic, Diagnostics},
     keyword::support::{self, Stance},
@@ -14,15 +16,33 @@ pub(super) struct Context<'d> {
     pub(super) incomplete: bool,
     /// Whether `stages` could not be read, so that no stage can be called unknown.
     pub(super) stages_unknown: bool,
+    /// Texts that are known to be expressions: jobs that extend one base have the same rules.
+    expressions: HashSet<String>,
 }
 
 impl<'d> Context<'d> {
     pub(super) fn new(diagnostics: &'d mut Diagnostics, incomplete: bool) -> Self {
-        Self { diagnostics, not_simulated: indexmap::IndexMap::new(), incomplete, stages_unknown: false }
+        Self {
+            diagnostics,
+            not_simulated: indexmap::IndexMap::new(),
+            incomplete,
+            stages_unknown: false,
+            expressions: HashSet::new(),
+        }
     }
 
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
+    }
+
+    /// Whether a text was read as an expression before.
+    pub(super) fn is_expression(&self, text: &str) -> bool {
+        self.expressions.contains(text)
+    }
+
+    /// Remembers that a text is an expression.
+    pub(super) fn note_expression(&mut self, text: &str) {
+        self.expressions.insert(text.to_owned());
     }
 
     /// The candidate nearest to a mistyped word.

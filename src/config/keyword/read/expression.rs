@@ -10,8 +10,14 @@ use crate::config::{
 /// An expression as written.
 pub(super) fn read(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Spanned<String>> {
     let text = value.string(cx)?;
+    if cx.is_expression(&text) {
+        return Some(text);
+    }
     let error = match Expression::parse(&text) {
-        Ok(_) => return Some(text),
+        Ok(_) => {
+            cx.note_expression(&text);
+            return Some(text);
+        }
         Err(error) => error,
     };
     let mut diagnostic =
