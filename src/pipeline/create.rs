@@ -192,8 +192,14 @@ impl<'c, 'r> Creation<'c, 'r> {
         rule: Option<&Rule>,
         is_manual: bool,
     ) -> (Collection, Option<Environment>) {
+        let variables = self.variables.of_job(Parts {
+            inherit: &job.inherit_variables,
+            own: &job.variables,
+            matrix: &instance.variables,
+            rule: rule.map(|rule| &rule.variables),
+        });
         let with = |environment: Option<&Environment>| {
-            let facts = predefined::of_job(&JobFacts {
+            variables.over(predefined::of_job(&JobFacts {
                 name: &instance.name,
                 group: &job.name,
                 stage: &job.stage,
@@ -202,14 +208,7 @@ impl<'c, 'r> Creation<'c, 'r> {
                 instance: instance.position,
                 environment,
                 tier: job.environment.as_ref().and_then(|environment| environment.tier.as_deref()),
-            });
-            self.variables.of_job(Parts {
-                facts,
-                inherit: &job.inherit_variables,
-                own: &job.variables,
-                matrix: &instance.variables,
-                rule: rule.map(|rule| &rule.variables),
-            })
+            }))
         };
         let list = with(None);
         let Some(written) = &job.environment else { return (list, None) };

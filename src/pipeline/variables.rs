@@ -16,27 +16,31 @@ use crate::config::{
     keyword::{Inherit, Variables},
 };
 
+/// Longest layer that is searched: a job's own variables are few, and an index costs more than it gives.
+const SHORT: usize = 16;
+
 /// Variables of one origin, each key once.
 #[derive(Debug, Default)]
 struct Layer {
     list: Vec<Variable>,
-    /// Where each key is.
-    positions: HashMap<String, usize>,
+    /// Where each key is; empty where the list is short.
+    index: HashMap<String, usize>,
     /// Keys of those that refer to others, and the names that they refer to.
     concerned: Vec<String>,
 }
 
 impl Layer {
     fn new(variables: impl IntoIterator<Item = Variable>) -> Arc<Self> {
-        let mut layer = Self::default();
-        for variable in variables {
-            let at = layer.list.len();
+        let mut layer = Self { list: variables.into_iter().collect(), ..Self::default() };
+        if layer.list.len() > SHORT {
+            let keys = layer.list.iter().enumerate();
+            layer.index = keys.map(|(at, variable)| (variable.key.clone(), at)).collect();
+        }
+        for variable in &layer.list {
             if !variable.raw && expand::may_refer(&variable.value) {
                 layer.concerned.push(variable.key.clone());
                 layer.concerned.extend(expand::references(&variable.value).map(str::to_owned));
             }
-            layer.positions.insert(variable.key.clone(), at);
-            layer.list.push(variable);
         }
         Arc::new(layer)
     }
@@ -49,8 +53,11 @@ impl Layer {
         Self::new(variables.iter().map(|(key, value)| plain(key, value, origin)))
     }
 
-    fn get(&self, key: &str) -> Option<&Variable> {
-        self.positions.get(key).map(|&at| &self.list[at])
+    fn position(&self, key: &str) -> Option<usize> {
+        if self.list.len() > SHORT {
+            return self.index.get(key).copied();
+        }
+        self.list.iter().position(|variable| variable.key == key)
     }
 }
 
@@ -69,7 +76,7 @@ impl Collection {
 
     /// The variable that a key stands for.
     pub fn get(&self, key: &str) -> Option<&Variable> {
-        self.layers.iter().rev().find_map(|layer| layer.get(key))
+        self.layers.iter().rev().find_map(|layer| layer.position(key).map(|at| &layer.list[at]))
     }
 
     /// Adds a variable over all others.
@@ -119,17 +126,16 @@ impl Shared {
         Collection { layers: file.into_iter().chain(&self.settings).cloned().collect() }
     }
 
-    /// All variables of a job (`Variables::Builder#scoped_variables`).
-    pub(super) fn of_job(&self, parts: Parts<'_>) -> Collection {
+    /// The variables of a job (`Variables::Builder#scoped_variables`), over what GitLab says of it.
+    pub(super) fn of_job(&self, parts: Parts<'_>) -> OfJob {
         let matrix = parts.matrix.iter().map(|(key, value)| plain(key, value, Origin::Matrix));
-        let mut layers =
-            vec![Layer::new(parts.facts), self.predefined.clone(), self.inherited(parts.inherit)];
+        let mut layers = vec![self.predefined.clone(), self.inherited(parts.inherit)];
         layers.push(Layer::of_block(parts.own, Origin::Job));
         layers.push(Layer::new(matrix));
         layers.extend(parts.rule.map(|block| Layer::of_block(block, Origin::Rule)));
         layers.extend(self.settings.iter().cloned());
         layers.retain(|layer| !layer.list.is_empty());
-        Collection { layers }
+        OfJob(Collection { layers })
     }
 
     fn inherited(&self, inherit: &Inherit) -> Arc<Layer> {
@@ -143,10 +149,20 @@ impl Shared {
     }
 }
 
+/// The variables of a job, before GitLab says what it knows of the job.
+pub(super) struct OfJob(Collection);
+
+impl OfJob {
+    /// With what GitLab says of the job.
+    pub(super) fn over(&self, facts: Vec<Variable>) -> Collection {
+        let mut collection = self.0.clone();
+        collection.prepend(facts);
+        collection
+    }
+}
+
 /// What a job's variables are put together from, besides those that all jobs share.
 pub(super) struct Parts<'p> {
-    /// What GitLab says of the job.
-    pub(super) facts: Vec<Variable>,
     pub(super) inherit: &'p Inherit,
     pub(super) own: &'p Variables,
     pub(super) matrix: &'p [(String, String)],
@@ -210,9 +226,9 @@ impl<'v> Scope<'v> {
     /// expansion, and they are by far the most.
     fn concerned(&self) -> Vec<&'v Variable> {
         let layers = &self.collection.layers;
-        let places_of = |name| {
+        let places_of = |name: &'v String| {
             let found = layers.iter().enumerate();
-            found.filter_map(move |(at, layer)| Some((at, *layer.positions.get(name)?)))
+            found.filter_map(move |(at, layer)| Some((at, layer.position(name)?)))
         };
         let names = layers.iter().flat_map(|layer| &layer.concerned);
         let places: BTreeSet<(usize, usize)> = names.flat_map(places_of).collect();
@@ -242,5 +258,52 @@ fn definition(variable: &Variable) -> Definition<'_> {
         raw: variable.raw,
         file: variable.file,
         masked: variable.masked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Collection, Layer, Scope, definition, plain};
+    use crate::{
+        config::expand::{Options, expand_all},
+        pipeline::job::{Origin, Variable},
+    };
+
+    /// A layer in which each key stands once; some have an index, as they are long.
+    fn layer() -> impl Strategy<Value = Vec<Variable>> {
+        let entry = ("[A-H]", "(\\$[A-H]|\\$\\{[A-H]\\}|%[A-H]%|\\$\\$|x){0,3}", prop::bool::weighted(0.1));
+        let entries = prop::collection::vec(entry, 0..6);
+        (entries, any::<bool>()).prop_map(|(entries, is_long)| {
+            let entries = entries.into_iter().map(|(key, value, raw)| (key, (value, raw)));
+            let entries: std::collections::BTreeMap<_, _> = entries.collect();
+            let own = entries
+                .into_iter()
+                .map(|(key, (value, raw))| Variable { raw, ..plain(&key, &value, Origin::Job) });
+            let others =
+                (0..if is_long { 20 } else { 0 }).map(|at| plain(&format!("Z{at}"), "z", Origin::Job));
+            own.chain(others).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn only_what_is_concerned_has_a_part_in_an_expansion(layers in prop::collection::vec(layer(), 1..5)) {
+            let collection = Collection { layers: layers.into_iter().map(Layer::new).collect() };
+            let scope = Scope::new(&collection);
+            let all: Vec<_> = collection.iter().map(definition).collect();
+            match expand_all(&all, Options::EMPTY_UNKNOWN) {
+                Err(error) => prop_assert_eq!(scope.expansion_error(), Some(&error)),
+                Ok(values) => {
+                    prop_assert_eq!(scope.expansion_error(), None);
+                    for name in ["A", "B", "C", "D", "E", "F", "G", "H", "Z1", "Z19"] {
+                        let last = all.iter().rposition(|definition| definition.key == name);
+                        prop_assert_eq!(scope.get(name), last.map(|at| all[at].value));
+                        prop_assert_eq!(scope.get_expanded(name), last.map(|at| values[at].as_str()), "{}", name);
+                    }
+                }
+            }
+        }
     }
 }
