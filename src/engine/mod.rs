@@ -64,6 +64,11 @@ pub trait Pods: Send + Sync {
     /// Deletes a pod: SIGTERM now, SIGKILL after `grace`. Returns once the engine has taken the request;
     /// a pod that is not there is no error.
     async fn delete(&self, pod: &str, grace: Duration) -> Result<(), Error>;
+
+    /// Whether the engine still answers: what it says when it does not is why jobs have failed.
+    async fn answers(&self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// The image id of a container that runs on the host's own file system, because its image could not be had.

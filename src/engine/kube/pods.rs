@@ -8,7 +8,7 @@ use futures::stream::{self, BoxStream};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{DeleteParams, LogParams, PostParams};
+use kube::api::{DeleteParams, ListParams, LogParams, PostParams};
 use kube::{Api, Client};
 use tokio::sync::watch::Receiver;
 
@@ -17,6 +17,9 @@ use super::files;
 use super::log::{self, Opened, Phase, Source};
 use super::watch::{State, Watch};
 use crate::engine::{Archive, Error, File, Pods};
+
+/// How long the API may take to answer whether it is there.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// Pods through the Kubernetes API.
 #[derive(Clone)]
@@ -112,6 +115,18 @@ impl Pods for KubePods {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
             Err(error) => Err(failed(&format!("deleting the pod `{pod}`"), error)),
+        }
+    }
+
+    async fn answers(&self) -> Result<(), Error> {
+        let doing = "asking whether the cluster still answers";
+        let one = ListParams::default().limit(1);
+        match tokio::time::timeout(ANSWER, self.own.list_metadata(&one)).await {
+            Ok(answer) => answer.map(drop).map_err(|error| failed(doing, error)),
+            Err(_) => Err(Error::Disconnected {
+                doing: doing.to_owned(),
+                cause: format!("no answer in {} s", ANSWER.as_secs()),
+            }),
         }
     }
 }

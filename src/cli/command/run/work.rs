@@ -70,7 +70,8 @@ pub(super) struct Work<'w> {
 
 /// How far a run came.
 enum End {
-    Finished(Box<Summary>),
+    /// The jobs have come to rest; the error is why the engine answers no more, where it does not.
+    Finished(Box<Summary>, Option<engine::Error>),
     Interrupted,
 }
 
@@ -173,7 +174,11 @@ impl Work<'_> {
             () = deletions.wait() => {}
             _ = interrupts.recv() => {}
         }
-        Ok(End::Finished(Box::new(summary)))
+        let lost = match summary.status {
+            Status::Failed => place.pods.answers().await.err(),
+            _ => None,
+        };
+        Ok(End::Finished(Box::new(summary), lost))
     }
 
     /// Brings the cluster up and packs the sources at the same time.
@@ -270,12 +275,12 @@ impl Work<'_> {
                 }
                 Ok(ExitCode::Interrupted)
             }
-            End::Finished(summary) => {
+            End::Finished(summary, lost) => {
                 if printer.view() != View::Json {
                     let again = Again::of(self.folder, self.arguments, cluster);
                     closing::show(printer, model, &summary, pipeline, &self.run, &again);
                 }
-                Ok(summary.status.into())
+                lost.map_or(Ok(summary.status.into()), |lost| Err(lost.into()))
             }
         }
     }
