@@ -34,11 +34,22 @@ impl Run {
         Self { seen, events }
     }
 
+    /// The first step on the way to a place for pods.
+    pub(crate) fn step(&self) -> &str {
+        let mut steps = self.events.iter().filter_map(|event| event["step"].as_str());
+        steps.next().expect("a run begins with a step")
+    }
+
     /// The name of the cluster that was made for it.
     fn cluster(&self) -> &str {
-        let steps = self.events.iter().filter_map(|event| event["step"].as_str());
-        let name = steps.filter_map(|step| step.strip_prefix("creating the cluster `")).next();
+        let name = self.step().strip_prefix("creating the cluster `");
         name.expect("a step says so").trim_end_matches('`')
+    }
+
+    /// What is worth knowing beside the jobs.
+    pub(crate) fn notices(&self) -> impl Iterator<Item = &str> {
+        let notices = self.events.iter().filter(|event| event["event"] == "notice");
+        notices.filter_map(|event| event["message"].as_str())
     }
 
     pub(crate) fn code(&self, code: i32) -> &Self {

@@ -8,6 +8,7 @@ mod includes;
 mod interrupts;
 mod jobs;
 mod kind;
+mod kube;
 mod lint;
 mod plan;
 mod real_projects;

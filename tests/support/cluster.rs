@@ -33,7 +33,7 @@ pub(crate) fn is_up() -> bool {
 }
 
 /// What is missing on this machine.
-fn missing() -> Option<&'static str> {
+pub(crate) fn missing() -> Option<&'static str> {
     let answers = |program: &str, argument: &str| {
         Command::new(program)
             .arg(argument)
@@ -82,7 +82,7 @@ fn bring_up() {
 }
 
 /// The process that lives as long as the run: under nextest the parent, which starts one process a test.
-fn owner() -> u32 {
+pub(crate) fn owner() -> u32 {
     match std::env::var_os("NEXTEST_RUN_ID") {
         Some(_) => std::os::unix::process::parent_id(),
         None => std::process::id(),

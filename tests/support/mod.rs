@@ -3,6 +3,8 @@
 pub(crate) mod chromium;
 pub(crate) mod cluster;
 pub(crate) mod engine;
+pub(crate) mod lab;
+pub(crate) mod wire;
 
 use std::{
     fs,
