@@ -4,6 +4,7 @@ mod architecture;
 mod compatibility;
 mod embedded;
 mod explain;
+mod hook;
 mod includes;
 mod interrupts;
 mod jobs;

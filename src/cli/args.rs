@@ -2,9 +2,11 @@
 
 #![expect(missing_docs, reason = "clap would print documentation of a flattened field as help")]
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::keyword::duration;
 
 /// Headings of the help: what decides which pipeline it is, how its jobs become pods, where those run.
 const PIPELINE: &str = "Pipeline";
@@ -45,7 +47,7 @@ Examples:
   podline run --event merge_request    as a merge request into the default branch
   podline run --cluster dev            in the cluster that `podline cluster up dev` made
   podline run --context staging        in an existing cluster, in a namespace of its own")]
-    Run(RunArguments),
+    Run(Box<RunArguments>),
     /// Show what would run, in which order, and why or why not.
     #[command(after_help = "\
 Examples:
@@ -90,6 +92,13 @@ Examples:
   podline report 12 -o /tmp/run.html   of run 12
   podline report --serve               follow the run that goes on, in a browser")]
     Report(ReportArguments),
+    /// Run the pipeline of what is pushed, before it is pushed.
+    #[command(subcommand)]
+    #[command(after_help = "\
+Example:
+  podline hook install                 from now on `git push` runs the pipeline first
+  git push --no-verify                 and this time it does not")]
+    Hook(HookCommand),
     /// Unpack the artifacts and reports of a job of the last run.
     #[command(after_help = "\
 Example:
@@ -252,6 +261,9 @@ pub struct RunArguments {
     /// Do not wait for delayed jobs.
     #[arg(long)]
     pub no_delay: bool,
+    /// End the run after this long as Ctrl-C would, for instance `5m`.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub time_limit: Option<Duration>,
     /// Text, or one JSON event a line.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Format,
@@ -367,6 +379,23 @@ pub struct ReportArguments {
     pub port: u16,
 }
 
+/// `podline hook`.
+#[derive(Debug, Subcommand)]
+pub enum HookCommand {
+    /// Put the pre-push hook where git looks for it; a hook that is there is kept and runs first.
+    Install,
+    /// Take it away; a hook that was there comes back.
+    Uninstall,
+    /// What the hook does: reads from standard input what git tells a pre-push hook.
+    Run {
+        /// The remote that is pushed to.
+        #[arg(default_value = "origin")]
+        remote: String,
+        /// Its address.
+        address: Option<String>,
+    },
+}
+
 /// `podline explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArguments {
@@ -478,6 +507,11 @@ fn mapping(text: &str) -> Result<(String, PathBuf), String> {
         Some((project, path)) if !path.is_empty() => Ok((project.to_owned(), PathBuf::from(path))),
         _ => Err("expected `GROUP/PROJECT=PATH`".to_owned()),
     }
+}
+
+/// Reads a duration as GitLab does: `5m`, `1h 30m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    duration::parse(text).map_err(|error| error.to_string())
 }
 
 /// Splits `NAME=VALUE`.

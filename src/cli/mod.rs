@@ -15,6 +15,7 @@ pub mod project_file;
 pub mod repository;
 pub mod runs;
 pub mod settings;
+mod usual;
 pub mod view;
 
 pub use exit_code::ExitCode;

@@ -28,6 +28,7 @@ pub struct Project {
     pub head: Head,
     /// Its `podline.toml`.
     pub file: ProjectFile,
+    own_folder: PathBuf,
     /// What the user should know of how the project was taken.
     pub notes: Vec<String>,
     _stand_in: Option<StandIn>,
@@ -45,12 +46,13 @@ impl Project {
         };
         let folder = std::fs::canonicalize(folder).map_err(unusable)?;
         let file = ProjectFile::read(&folder).map_err(|error| Failed::usage(Problem::from_error(&error)))?;
+        let own_folder = folder.join(OWN_FOLDER);
         let git = Git::at(&folder);
         let around = Facts::read(&git)?;
         match around.as_ref().and_then(|facts| Some((facts, facts.head.clone()?))) {
             Some((facts, head)) if same(&facts.root, &folder) => {
                 let facts = facts.clone();
-                Ok(Self { folder, git, facts, head, file, notes: Vec::new(), _stand_in: None })
+                Ok(Self { folder, git, facts, head, file, own_folder, notes: Vec::new(), _stand_in: None })
             }
             _ => Self::standing_in(folder, file, around.as_ref()),
         }
@@ -64,7 +66,20 @@ impl Project {
         let facts = Facts::read(&git)?.expect("the repository was made just now");
         let head = facts.head.clone().expect("the repository was made with a commit");
         let notes = vec![note(&folder, around)];
-        Ok(Self { folder, git, facts, head, file, notes, _stand_in: Some(stand_in) })
+        let own_folder = folder.join(OWN_FOLDER);
+        Ok(Self { own_folder, folder, git, facts, head, file, notes, _stand_in: Some(stand_in) })
+    }
+
+    /// A commit of a project that is checked out elsewhere. Its `podline.toml` and what podline keeps are those
+    /// of the user's own folder.
+    ///
+    /// # Errors
+    /// When git cannot be asked.
+    pub fn replica(folder: &Path, of: &Self) -> Result<Self, Failed> {
+        let mut project = Self::open(folder)?;
+        project.file = of.file.clone().seen_from_anywhere(&of.folder);
+        project.own_folder = of.own_folder();
+        Ok(project)
     }
 
     /// The repository as rules may ask it, for an event.
@@ -82,7 +97,7 @@ impl Project {
 
     /// The folder that podline writes to.
     pub fn own_folder(&self) -> PathBuf {
-        self.folder.join(OWN_FOLDER)
+        self.own_folder.clone()
     }
 }
 

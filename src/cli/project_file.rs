@@ -1,11 +1,15 @@
 //! `podline.toml`: what a project settles once instead of on every command line.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use indexmap::IndexMap;
 use serde::Deserialize;
 
 use super::args::{EngineKind, ImageFallback};
+use crate::config::keyword::duration;
 
 /// Name of the file, beside `.gitlab-ci.yml`.
 pub const NAME: &str = "podline.toml";
@@ -22,6 +26,39 @@ pub struct ProjectFile {
     pub includes: IndexMap<String, PathBuf>,
     /// `[variables]`: what the project has in GitLab's settings.
     pub variables: IndexMap<String, String>,
+    /// `[hook]`: what a push runs.
+    pub hook: Hook,
+}
+
+/// `[hook]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Hook {
+    /// Only these jobs and what they need, as far as the pipeline has them.
+    pub jobs: Vec<String>,
+    /// How long a push may wait for its pipeline.
+    #[serde(deserialize_with = "duration")]
+    pub budget: Option<Duration>,
+    /// What becomes of a push whose pipeline could not be run to its end.
+    pub on_error: OnError,
+    /// Whether a cluster is made where none is up.
+    pub create_cluster: bool,
+}
+
+/// `[hook] on-error`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnError {
+    /// It goes on, and that is said.
+    #[default]
+    Allow,
+    /// It is stopped.
+    Stop,
+}
+
+fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    duration::parse(&text).map(Some).map_err(serde::de::Error::custom)
 }
 
 /// `[run]`.
@@ -81,6 +118,19 @@ pub enum ProjectFileError {
 }
 
 impl ProjectFile {
+    /// The same with paths that do not depend on where the project is.
+    #[must_use]
+    pub fn seen_from_anywhere(mut self, project: &Path) -> Self {
+        let run = &mut self.run;
+        for path in [&mut run.runner_config, &mut run.kind_config].into_iter().flatten() {
+            *path = project.join(&path);
+        }
+        for path in self.includes.values_mut() {
+            *path = project.join(&path);
+        }
+        self
+    }
+
     /// Reads the file of a project; a project without one has an empty one.
     ///
     /// # Errors

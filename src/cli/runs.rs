@@ -56,6 +56,12 @@ impl Run {
         Some(own_folder.join("runs").join(number.to_string())).filter(|run| run.is_dir())
     }
 
+    /// The folders of all runs that are kept, the oldest first.
+    pub fn all(own_folder: &Path) -> Vec<PathBuf> {
+        let runs = own_folder.join("runs");
+        numbers(&runs).into_iter().map(|number| runs.join(number.to_string())).collect()
+    }
+
     /// The folder of the last run.
     pub fn last(own_folder: &Path) -> Option<PathBuf> {
         let runs = own_folder.join("runs");

@@ -4,7 +4,9 @@
 mod bounded;
 mod facts;
 mod paths;
+mod pushed;
 mod remote;
+mod replica;
 mod stand_in;
 
 use std::{
@@ -16,7 +18,9 @@ use std::{
 pub use bounded::Bounds;
 pub use facts::{Facts, Head};
 pub use paths::{Base, Snapshot};
+pub use pushed::Pushed;
 pub use remote::Remote;
+pub use replica::Replica;
 pub use stand_in::StandIn;
 
 /// A repository's working tree.

@@ -7,6 +7,7 @@ mod config;
 mod eval;
 mod explain;
 mod graph;
+mod hook;
 mod image;
 mod lint;
 mod log;
@@ -41,6 +42,7 @@ pub(super) fn run(
         Command::Plan(arguments) => plan::plan(folder, arguments, printer),
         Command::Explain(arguments) => explain::explain(folder, arguments, printer),
         Command::Graph(arguments) => graph::graph(folder, arguments, printer),
+        Command::Hook(command) => hook::hook(folder, command, environment, printer),
         Command::Lint(arguments) => lint::lint(folder, arguments, printer),
         Command::Config(arguments) => config::config(folder, arguments, printer),
         Command::Pod(arguments) => pod::pod(folder, arguments, printer),

@@ -38,7 +38,7 @@ pub(super) fn serve(run: &Path, port: u16, printer: &Printer) -> Result<ExitCode
         };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(taken)?;
         let address = listener.local_addr()?;
-        let mut interrupts = interrupt::listen()?;
+        let mut interrupts = interrupt::listen(None)?;
         printer.data(&format!("http://{address}/\n"))?;
         printer.say("Ctrl-C ends it\n");
         let served = axum::serve(listener, router(run.to_owned(), address)).into_future();

@@ -1,5 +1,7 @@
 //! What the user's interrupts ask for.
 
+use std::{pin::pin, time::Duration};
+
 use tokio::sync::mpsc;
 
 /// An interrupt, in the order they come.
@@ -11,14 +13,20 @@ pub(in crate::cli::command) enum Interrupt {
     Kill,
 }
 
-/// Listens to Ctrl-C, SIGTERM and SIGHUP from now on. A closed terminal counts as an interrupt too.
-pub(in crate::cli::command) fn listen() -> std::io::Result<mpsc::Receiver<Interrupt>> {
+/// Listens to Ctrl-C, SIGTERM and SIGHUP from now on. A closed terminal counts as an interrupt too, and so does
+/// the end of a time limit.
+pub(in crate::cli::command) fn listen(limit: Option<Duration>) -> std::io::Result<mpsc::Receiver<Interrupt>> {
     let (sender, receiver) = mpsc::channel(4);
     let mut signals = Signals::new()?;
     tokio::spawn(async move {
         let mut next = Interrupt::Cancel;
+        let mut late = pin!(elapsed(limit));
+        let mut is_late = false;
         loop {
-            signals.next().await;
+            tokio::select! {
+                () = signals.next() => {}
+                () = &mut late, if !is_late => is_late = true,
+            }
             if sender.send(next).await.is_err() {
                 return;
             }
@@ -26,6 +34,14 @@ pub(in crate::cli::command) fn listen() -> std::io::Result<mpsc::Receiver<Interr
         }
     });
     Ok(receiver)
+}
+
+/// Comes to its end with the limit; without one, never.
+async fn elapsed(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
+    }
 }
 
 #[cfg(unix)]

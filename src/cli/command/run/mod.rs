@@ -27,6 +27,7 @@ use crate::{
     report::Printer,
     runner::build::image,
 };
+pub(super) use again::quoted;
 use choice::Choice;
 use work::Work;
 
@@ -40,16 +41,29 @@ pub(super) fn run(
     environment: &Environment,
     printer: &Printer,
 ) -> Result<ExitCode, Failed> {
-    let project = Arc::new(Project::open(folder)?);
+    of(&Arc::new(Project::open(folder)?), folder, arguments, environment, printer)
+}
+
+/// Runs the pipeline of a project that was opened; `folder` is what the user calls it.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn of(
+    project: &Arc<Project>,
+    folder: &Path,
+    arguments: &RunArguments,
+    environment: &Environment,
+    printer: &Printer,
+) -> Result<ExitCode, Failed> {
     let asked = Asked::of(arguments, &project.file.run, environment)?;
     let number = Run::next_number(&project.own_folder());
-    let mut planned = Planned::new(&project, &arguments.pipeline, arguments.source, number, printer)?;
-    let mut runner = Runner::read(&project, &arguments.runner, &mut planned)?;
+    let mut planned = Planned::new(project, &arguments.pipeline, arguments.source, number, printer)?;
+    let mut runner = Runner::read(project, &arguments.runner, &mut planned)?;
     if let Some(pipeline) = &planned.pipeline {
         planned.diagnostics.append(image::without_image(pipeline, &runner.settings));
     }
     planned.show(printer);
-    let choice = Choice::of(planned.pipeline()?, arguments, &project)?;
+    let choice = Choice::of(planned.pipeline()?, arguments, project)?;
     if choice.pipeline.jobs.is_empty() {
         let reason = choice.pipeline.filtered.as_deref().unwrap_or("no job is in the pipeline");
         printer.say(&format!("nothing to run: {reason}; `podline plan` says why of each job\n"));
@@ -58,10 +72,10 @@ pub(super) fn run(
     let planned = Arc::new(planned);
     let run = Run::begin(&project.own_folder())?;
     runner.settings = asked.settings(runner.settings, &run.id);
-    let recorder = record::begin(&run, folder, arguments, &project, &planned, &runner, &choice)?;
+    let recorder = record::begin(&run, folder, arguments, project, &planned, &runner, &choice)?;
     let work = Work {
         folder,
-        project: &project,
+        project,
         planned: &planned,
         runner: &runner,
         arguments,

@@ -78,7 +78,7 @@ enum End {
 impl Work<'_> {
     /// Does the work and shows it.
     pub(super) async fn run(self, recorder: Recorder, printer: &Printer) -> Result<ExitCode, Failed> {
-        let mut interrupts = interrupt::listen()?;
+        let mut interrupts = interrupt::listen(self.arguments.time_limit)?;
         let pipeline = Arc::new(self.choice.pipeline.clone());
         let builds = Builds::new(
             self.project,

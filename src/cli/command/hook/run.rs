@@ -1,0 +1,261 @@
+//! What the hook does: for each ref that is pushed, the pipeline that this push would start.
+
+use std::{io::Read as _, path::Path, sync::Arc, time::Instant};
+
+use clap::Parser as _;
+
+use crate::{
+    cli::{
+        ExitCode, Failed,
+        args::{Arguments, Command, EngineKind, RunArguments},
+        command::run as pipeline_run,
+        engine::kind,
+        planned::Planned,
+        project::Project,
+        project_file::{Hook, OnError},
+        runs::Run,
+        settings::Environment,
+        usual,
+    },
+    git::{Git, Pushed, Replica},
+    pipeline::Pipeline,
+    report::{Printer, Problem, text},
+};
+
+/// The cluster that `podline cluster up` makes.
+const WARM: &str = "dev";
+
+/// How to push all the same.
+const SKIP: &str = "git push --no-verify";
+
+pub(super) fn run(
+    folder: &Path,
+    remote: &str,
+    address: &str,
+    environment: &Environment,
+    printer: &Printer,
+) -> Result<ExitCode, Failed> {
+    let mut lines = String::new();
+    std::io::stdin().read_to_string(&mut lines)?;
+    let around = Project::open(folder)?;
+    for pushed in Pushed::read(&lines) {
+        let replica = Replica::of(&Git::at(&around.folder), &pushed, remote, address)?;
+        let push = Push { around: &around, folder, pushed: &pushed, environment, printer };
+        let code = push.check(&replica)?;
+        if code != ExitCode::Success {
+            return Ok(code);
+        }
+    }
+    Ok(ExitCode::Success)
+}
+
+/// A ref that is pushed, and all that is needed to run its pipeline.
+struct Push<'p> {
+    /// The user's own project.
+    around: &'p Project,
+    /// Its folder, as the user is in it.
+    folder: &'p Path,
+    pushed: &'p Pushed,
+    environment: &'p Environment,
+    printer: &'p Printer,
+}
+
+/// What a push asks for.
+struct Wanted {
+    arguments: RunArguments,
+    pipeline: Pipeline,
+}
+
+impl Push<'_> {
+    /// Runs the pipeline, and gives the exit code for git: 0 lets the push go.
+    fn check(&self, replica: &Replica) -> Result<ExitCode, Failed> {
+        let hook = &self.around.file.hook;
+        let project = Arc::new(Project::replica(replica.folder(), self.around)?);
+        if !replica.folder().join(crate::cli::project::CONFIGURATION).is_file() {
+            self.say(&format!("{}: no `.gitlab-ci.yml`, nothing to run", self.title()));
+            return Ok(ExitCode::Success);
+        }
+        let began = Instant::now();
+        let result = match self.wanted(&project) {
+            Ok(Some(wanted)) => self.run(&project, wanted),
+            Ok(None) => {
+                self.say(&format!("{}: nothing to run", self.title()));
+                Ok(ExitCode::Success)
+            }
+            Err(failed) => Err(failed),
+        };
+        let code = match result {
+            Ok(code) => code,
+            Err(Failed { problem, code }) => {
+                if let Some(problem) = problem {
+                    let lines = problem.lines(&self.printer.theme(), self.printer.columns());
+                    self.printer.say(&format!("{}\n", lines.join("\n")));
+                }
+                code
+            }
+        };
+        let is_spent = code == ExitCode::Interrupted && hook.budget.is_some_and(|it| began.elapsed() >= it);
+        Ok(self.verdict(Outcome::of(code, is_spent), hook))
+    }
+
+    fn verdict(&self, outcome: Outcome, hook: &Hook) -> ExitCode {
+        match outcome {
+            Outcome::Passed => ExitCode::Success,
+            Outcome::Failed(code) => {
+                self.say(&format!("{}: the push is stopped; to push all the same: {SKIP}", self.title()));
+                code
+            }
+            Outcome::Unknown(why) if hook.on_error == OnError::Allow => {
+                self.say(&format!(
+                    "{}: WARNING: {why}. The push goes on all the same: `on-error` in `[hook]` of podline.toml \
+                     decides that",
+                    self.title()
+                ));
+                ExitCode::Success
+            }
+            Outcome::Unknown(why) => {
+                self.say(&format!(
+                    "{}: {why}: the push is stopped; to push all the same: {SKIP}",
+                    self.title()
+                ));
+                ExitCode::EngineFailed
+            }
+        }
+    }
+
+    /// The cluster to run in: one that is up. `None` makes one for this push alone.
+    fn cluster(&self) -> Result<Option<String>, Failed> {
+        let file = &self.around.file;
+        if !matches!(file.run.engine, None | Some(EngineKind::Auto | EngineKind::Kind)) {
+            return Ok(None);
+        }
+        let name = file.run.cluster.as_deref().unwrap_or(WARM);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let known = runtime
+            .block_on(async { Ok::<_, Failed>(kind::connect(self.environment).await?.list().await?) })?;
+        if known.iter().any(|known| known.running && known.name == kind::full_name(name)) {
+            return Ok(Some(name.to_owned()));
+        }
+        if file.hook.create_cluster {
+            return Ok(None);
+        }
+        let up = if name == WARM { String::new() } else { format!(" {name}") };
+        let problem = Problem::new(format!("the cluster `{name}` is not up"));
+        let help =
+            format!("`podline cluster up{up}` once, or `create-cluster = true` in `[hook]` of podline.toml");
+        Err(Failed { problem: Some(problem.help(help)), code: ExitCode::EngineFailed })
+    }
+
+    /// The run that this push asks for; `None` where no job of it is in the pipeline.
+    fn wanted(&self, project: &Project) -> Result<Option<Wanted>, Failed> {
+        let mut words = vec!["podline".to_owned(), "run".to_owned(), "--source=HEAD".to_owned()];
+        words.push(match self.pushed {
+            Pushed::Branch { name, .. } => format!("--branch={name}"),
+            Pushed::Tag { name, .. } => format!("--tag={name}"),
+        });
+        let mut arguments = parse(&words)?;
+        let hook = &self.around.file.hook;
+        arguments.time_limit = hook.budget;
+        let number = Run::next_number(&project.own_folder());
+        let planned = Planned::new(project, &arguments.pipeline, arguments.source, number, self.printer)?;
+        if planned.diagnostics.has_errors() {
+            planned.show(self.printer);
+        }
+        let pipeline = planned.pipeline()?.clone();
+        arguments.selected = hook.jobs.iter().filter(|name| has(&pipeline, name)).cloned().collect();
+        let has_none = pipeline.jobs.is_empty() || (!hook.jobs.is_empty() && arguments.selected.is_empty());
+        Ok((!has_none).then_some(Wanted { arguments, pipeline }))
+    }
+
+    /// Runs it in the cluster that is up.
+    fn run(&self, project: &Arc<Project>, mut wanted: Wanted) -> Result<ExitCode, Failed> {
+        wanted.arguments.cluster = self.cluster()?;
+        self.announce(project, &wanted);
+        pipeline_run::of(project, self.folder, &wanted.arguments, self.environment, self.printer)
+    }
+
+    /// One line: what is done, how long that usually takes, and how to do without.
+    fn announce(&self, project: &Project, Wanted { arguments, pipeline }: &Wanted) {
+        let what = match arguments.selected.len() {
+            0 => text::count(pipeline.jobs.len(), "job"),
+            _ => arguments.selected.join(", "),
+        };
+        let cluster = arguments.cluster.as_ref();
+        let place = cluster.map_or_else(String::new, |cluster| format!(" in the cluster `{cluster}`"));
+        let usual = usual::duration(&project.own_folder(), arguments.selected.as_slice(), pipeline);
+        let usual = usual.map_or_else(String::new, |usual| format!(", usually {}", text::took(usual)));
+        let limit =
+            arguments.time_limit.map_or_else(String::new, |it| format!(", at most {}", text::took(it)));
+        self.say(&format!("{}: {what}{place}{usual}{limit}; to skip: {SKIP}", self.title()));
+    }
+
+    fn title(&self) -> String {
+        let commit: String = self.pushed.commit().chars().take(8).collect();
+        match self.pushed {
+            Pushed::Branch { name, .. } => format!("push of {commit} to {name}"),
+            Pushed::Tag { name, .. } => format!("push of the tag {name}, {commit}"),
+        }
+    }
+
+    fn say(&self, line: &str) {
+        self.printer.say(&format!("podline: {line}\n"));
+    }
+}
+
+/// What is known of a pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Outcome {
+    /// Nothing speaks against the push.
+    Passed,
+    /// It would fail, or the user has interrupted it.
+    Failed(ExitCode),
+    /// It could not be tried to its end.
+    Unknown(&'static str),
+}
+
+impl Outcome {
+    fn of(code: ExitCode, is_spent: bool) -> Self {
+        match code {
+            // blocked on a manual job is as far as GitLab would come by itself
+            ExitCode::Success | ExitCode::Blocked => Self::Passed,
+            ExitCode::EngineFailed => Self::Unknown("the pipeline could not be run"),
+            ExitCode::Interrupted if is_spent => Self::Unknown("the time budget is spent"),
+            ExitCode::PipelineFailed | ExitCode::Usage | ExitCode::Interrupted => Self::Failed(code),
+        }
+    }
+}
+
+fn parse(words: &[String]) -> Result<RunArguments, Failed> {
+    match Arguments::try_parse_from(words).map(|arguments| arguments.command) {
+        Ok(Command::Run(arguments)) => Ok(*arguments),
+        Ok(_) => Err(Failed::told(ExitCode::Usage)),
+        Err(error) => Err(Failed::usage(Problem::new(error.to_string()))),
+    }
+}
+
+fn has(pipeline: &Pipeline, name: &str) -> bool {
+    pipeline.jobs.iter().any(|job| job.name == name || job.key.value == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_stops_a_push_and_what_is_not_known_does_not() {
+        let unknown = Outcome::Unknown;
+        let table = [
+            (ExitCode::Success, false, Outcome::Passed),
+            (ExitCode::Blocked, false, Outcome::Passed),
+            (ExitCode::PipelineFailed, false, Outcome::Failed(ExitCode::PipelineFailed)),
+            (ExitCode::PipelineFailed, true, Outcome::Failed(ExitCode::PipelineFailed)),
+            (ExitCode::Usage, false, Outcome::Failed(ExitCode::Usage)),
+            (ExitCode::Interrupted, false, Outcome::Failed(ExitCode::Interrupted)),
+            (ExitCode::Interrupted, true, unknown("the time budget is spent")),
+            (ExitCode::EngineFailed, false, unknown("the pipeline could not be run")),
+        ];
+        for (code, is_spent, outcome) in table {
+            assert_eq!(Outcome::of(code, is_spent), outcome, "{code:?}");
+        }
+    }
+}

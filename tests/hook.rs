@@ -1,0 +1,224 @@
+//! `podline hook` with real pushes to a bare repository.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::support::{Project, Seen, cluster};
+
+const GREEN: &str = "
+image: busybox:1.36
+unit:
+  script: [cat message]
+";
+
+/// A project with a remote, the hook installed.
+fn pushable(configuration: &str, settings: &str) -> Project {
+    let project = Project::with(configuration);
+    project.write("message", "hello from the commit\n").write("podline.toml", settings);
+    project.write(".git/info/exclude", "podline.toml\n");
+    project.git(&["add", "."]);
+    project.git(&["commit", "--quiet", "--message", "second"]);
+    let bare = project.path().join("../remote.git");
+    project.git(&["init", "--quiet", "--bare", &bare.display().to_string()]);
+    project.git(&["remote", "add", "origin", &bare.display().to_string()]);
+    project.podline(&["hook", "install"]).run().expect(0);
+    project
+}
+
+fn push(project: &Project, arguments: &[&str]) -> Command {
+    let podline = Path::new(env!("CARGO_BIN_EXE_podline")).parent().expect("a file is in a folder");
+    let path = std::env::var("PATH").expect("there is a PATH");
+    let mut command = Command::new("git");
+    command
+        .current_dir(project.path())
+        .arg("push")
+        .args(arguments)
+        .env("PATH", format!("{}:{path}", podline.display()))
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("TERM", "dumb")
+        .env("LC_ALL", "C.UTF-8")
+        .env_remove("CI")
+        .stdin(Stdio::null());
+    command
+}
+
+/// A push on a machine without Docker.
+fn push_alone(project: &Project, arguments: &[&str]) -> Seen {
+    let mut command = push(project, arguments);
+    Seen::of(&command.env("DOCKER_HOST", "unix:///nowhere.sock").output().expect("git can be started"))
+}
+
+/// The refs of the remote.
+fn refs(project: &Project) -> String {
+    let bare = project.path().join("../remote.git");
+    let output = Command::new("git")
+        .args(["for-each-ref", "--format=%(refname)"])
+        .current_dir(bare)
+        .output()
+        .expect("git can be started");
+    String::from_utf8_lossy(&output.stdout).trim().replace('\n', " ")
+}
+
+fn executable(path: &Path, text: &str) {
+    fs::write(path, text).expect("a file can be written");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a mode can be set");
+}
+
+#[test]
+fn a_hook_that_was_there_is_kept_runs_first_and_comes_back() {
+    let project = Project::with(GREEN);
+    let hooks: PathBuf = project.path().join("own hooks");
+    project.git(&["config", "core.hooksPath", "own hooks"]);
+    fs::create_dir(&hooks).expect("a folder can be made");
+    executable(&hooks.join("pre-push"), "#!/bin/sh\necho \"theirs: $1\" >&2\ngrep -q refs/heads || exit 7\n");
+    insta::assert_snapshot!(project.podline(&["hook", "install"]).run().to_string(), @r"
+    exit code: 0
+    ----- stderr -----
+    `git push` runs the pipeline first, by `own hooks/pre-push`
+    the hook that was there is `own hooks/pre-push.before-podline` now, and runs before it
+    to push without it: git push --no-verify; to take it away: podline hook uninstall
+    ");
+    project.podline(&["hook", "install"]).run().expect(0);
+
+    let bare = project.path().join("../remote.git");
+    project.git(&["init", "--quiet", "--bare", &bare.display().to_string()]);
+    project.git(&["remote", "add", "origin", &bare.display().to_string()]);
+    let seen = push_alone(&project, &["origin", "main"]).expect(0);
+    assert!(seen.stderr.starts_with("theirs: origin\n") && seen.stderr.contains("podline: "), "{seen}");
+    project.git(&["tag", "v1"]);
+    let seen = push_alone(&project, &["origin", "v1"]).expect(1);
+    assert!(!seen.stderr.contains("podline: "), "what stops before it stops it: {seen}");
+
+    insta::assert_snapshot!(project.podline(&["hook", "uninstall"]).run().to_string(), @r"
+    exit code: 0
+    ----- stderr -----
+    the hook `own hooks/pre-push` is gone, and the one before it is back
+    ");
+    assert!(fs::read_to_string(hooks.join("pre-push")).expect("it is back").contains("theirs"));
+    let again = project.podline(&["hook", "uninstall"]).run().expect(0);
+    assert!(again.stderr.contains("there is no hook of podline"), "{again}");
+}
+
+#[test]
+fn a_folder_of_hooks_for_all_repositories_is_refused() {
+    let project = Project::with(GREEN);
+    let shared = project.path().join("../shared");
+    let configuration = project.path().join("../gitconfig");
+    fs::write(&configuration, format!("[core]\nhooksPath = {}\n", shared.display())).expect("a file");
+    let seen = project.podline(&["hook", "install"]).env("GIT_CONFIG_GLOBAL", &configuration).run().expect(2);
+    assert!(seen.stderr.contains("git config core.hooksPath .git/hooks"), "{seen}");
+    assert!(!shared.exists());
+}
+
+#[test]
+fn without_an_engine_a_push_goes_on_with_a_warning_unless_that_is_to_stop_it() {
+    let project = pushable(GREEN, "");
+    let seen = push_alone(&project, &["origin", "main"]).expect(0);
+    assert!(seen.stderr.contains("WARNING: the pipeline could not be run"), "{seen}");
+    assert_eq!(refs(&project), "refs/heads/main");
+
+    let project = pushable(GREEN, "[hook]\non-error = \"stop\"\n");
+    let seen = push_alone(&project, &["origin", "main"]).expect(1);
+    assert!(
+        seen.stderr.contains("the push is stopped; to push all the same: git push --no-verify"),
+        "{seen}"
+    );
+    assert_eq!(refs(&project), "");
+    push_alone(&project, &["--no-verify", "origin", "main"]).expect(0);
+    assert_eq!(refs(&project), "refs/heads/main");
+}
+
+#[test]
+fn the_commit_counts_and_not_the_working_tree() {
+    let project = pushable("unit:\n  scripts: [true]\n", "");
+    project.write(".gitlab-ci.yml", GREEN);
+    let seen = push_alone(&project, &["origin", "main"]).expect(1);
+    assert!(seen.stderr.contains(".gitlab-ci.yml:"), "the mistake is shown with its place: {seen}");
+    assert_eq!(refs(&project), "");
+    assert_eq!(project.read(".gitlab-ci.yml"), GREEN, "and the user's files are as they were");
+
+    project.git(&["rm", "--quiet", "--cached", ".gitlab-ci.yml"]);
+    project.git(&["commit", "--quiet", "--message", "without"]);
+    let seen = push_alone(&project, &["origin", "main"]).expect(0);
+    assert!(seen.stderr.contains("no `.gitlab-ci.yml`, nothing to run"), "{seen}");
+}
+
+#[test]
+fn a_deletion_runs_nothing_and_several_refs_run_one_by_one() {
+    let project = pushable(GREEN, "");
+    project.git(&["tag", "v1"]);
+    project.git(&["branch", "feature/x"]);
+    let seen = push_alone(&project, &["origin", "main", "feature/x", "v1"]).expect(0);
+    for told in [" to main: ", " to feature/x: ", "push of the tag v1, "] {
+        assert!(seen.stderr.contains(told), "{told}: {seen}");
+    }
+    assert_eq!(refs(&project), "refs/heads/feature/x refs/heads/main refs/tags/v1");
+    let seen = push_alone(&project, &["origin", "--delete", "v1"]).expect(0);
+    assert!(!seen.stderr.contains("podline"), "{seen}");
+    let seen = push_alone(&project, &["origin", "main"]).expect(0);
+    assert!(!seen.stderr.contains("podline"), "nothing is pushed: {seen}");
+}
+
+#[test]
+fn a_push_runs_in_the_cluster_that_is_up() {
+    if !cluster::is_up() {
+        return;
+    }
+    let settings = format!("[run]\ncluster = \"{}\"\n[hook]\njobs = [\"unit\"]\n", cluster::name());
+    let configuration = "
+image: busybox:1.36
+unit:
+  script: [cat message, 'test -z \"$GIT_DIR$GIT_PREFIX\"', test -z \"$CI_COMMIT_TAG\" || exit 3]
+other:
+  script: [exit 9]
+";
+    let project = pushable(configuration, &settings);
+    project.write("message", "changed and not committed\n");
+    let seen = Seen::of(&push(&project, &["origin", "main"]).output().expect("git can be started")).expect(0);
+    assert!(seen.stderr.contains("to main: unit in the cluster"), "{seen}");
+    assert!(seen.stderr.contains("hello from the commit"), "{seen}");
+    assert_eq!(refs(&project), "refs/heads/main");
+
+    project.git(&["tag", "v1"]);
+    let seen = Seen::of(&push(&project, &["origin", "v1"]).output().expect("git can be started")).expect(1);
+    assert!(seen.stderr.contains("usually "), "the first push is remembered: {seen}");
+    assert!(seen.stderr.contains("exit code 3") && seen.stderr.contains("the push is stopped"), "{seen}");
+    assert_eq!(refs(&project), "refs/heads/main");
+    let log = project.podline(&["log", "unit"]).run().expect(0);
+    assert!(log.stdout.contains("exit code 3"), "the run is kept in the project: {log}");
+}
+
+#[test]
+fn an_interrupt_or_a_spent_budget_ends_the_run_of_a_push() {
+    if !cluster::is_up() {
+        return;
+    }
+    let slow = "image: busybox:1.36\nunit:\n  script: [echo ready, sleep 60]\n";
+    let settings = format!("[run]\ncluster = \"{}\"\n", cluster::name());
+    let project = pushable(slow, &settings);
+    let mut child = push(&project, &["origin", "main"])
+        .process_group(0)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("git can be started");
+    let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
+    let mut until = |text: &str| lines.by_ref().map_while(Result::ok).any(|line| line.contains(text));
+    assert!(until("ready"), "the script never ran");
+    // as a terminal does it: to git and to what it has started
+    let group = format!("-{}", child.id());
+    Command::new("kill").args(["-INT", "--", &group]).status().expect("kill can be started");
+    assert!(until("canceling"));
+    assert!(!child.wait().expect("git ends").success());
+    assert_eq!(refs(&project), "");
+
+    let project = pushable(slow, &format!("{settings}[hook]\nbudget = \"3s\"\n"));
+    let seen = Seen::of(&push(&project, &["origin", "main"]).output().expect("git can be started")).expect(0);
+    assert!(seen.stderr.contains("at most 3.0s"), "{seen}");
+    assert!(seen.stderr.contains("WARNING: the time budget is spent"), "{seen}");
+}
