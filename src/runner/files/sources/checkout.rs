@@ -33,10 +33,11 @@ impl GitFolder {
         words.extend(checkout.depth.map(|depth| format!("--depth={depth}")));
         words.extend([source.to_string_lossy().into_owned(), refspec]);
         if checkout.depth.is_none() {
-            // With all commits come all branches and tags; the one that is checked out is known already.
             words.extend(EVERYTHING.map(str::to_owned));
-            words.push(format!("^{}", checkout.reference));
         }
+        // The ref that is checked out is known already, and git refuses to write it twice: a tag would also
+        // come along with its commit.
+        words.push(format!("^{}", checkout.reference));
         let child = Git::at(folder.path())
             .command(&words)
             .stdout(Stdio::null())

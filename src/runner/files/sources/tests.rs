@@ -42,10 +42,10 @@ impl Repository {
         fs::write(path, text).expect("a file");
     }
 
-    fn pack(&self, choice: SourceChoice, into: &Path) -> Sources {
+    fn pack(&self, choice: SourceChoice, reference: &str, into: &Path) -> Sources {
         let checkout = Checkout {
             commit: self.git(&["rev-parse", "HEAD"]),
-            reference: "refs/remotes/origin/main".to_owned(),
+            reference: reference.to_owned(),
             remote_url: "https://gitlab.com/group/project.git".to_owned(),
             depth: Some(DEPTH),
             has_files: true,
@@ -58,9 +58,17 @@ impl Repository {
 
 /// Packs and unpacks, as a helper container would.
 fn unpacked(repository: &Repository, choice: SourceChoice) -> (tempfile::TempDir, Git, Sources) {
+    unpacked_of(repository, choice, "refs/remotes/origin/main")
+}
+
+fn unpacked_of(
+    repository: &Repository,
+    choice: SourceChoice,
+    reference: &str,
+) -> (tempfile::TempDir, Git, Sources) {
     let folder = tempfile::tempdir().expect("a folder");
     let tar = folder.path().join("sources.tar");
-    let sources = repository.pack(choice, &tar);
+    let sources = repository.pack(choice, reference, &tar);
     let done = Command::new("tar").arg("-xpf").arg(&tar).arg("-C").arg(folder.path()).output();
     assert!(done.expect("tar").status.success());
     let git = Git::at(folder.path().join("builds/group/project"));
@@ -119,12 +127,21 @@ fn it_is_a_checkout_as_the_runner_leaves_it() {
 }
 
 #[test]
+fn an_annotated_tag_is_checked_out_at_its_commit() {
+    let repository = Repository::new();
+    repository.git(&["tag", "-a", "v1", "-m", "first"]);
+    repository.git(&["tag", "same"]);
+    let (_folder, git, _) = unpacked_of(&repository, SourceChoice::Head, "refs/tags/v1");
+    assert_eq!(git.run(&["tag", "--points-at", "HEAD"]).expect("git"), "same\nv1");
+}
+
+#[test]
 fn the_archive_has_no_end_and_is_the_same_each_time() {
     let repository = Repository::new();
     let folder = tempfile::tempdir().expect("a folder");
     let (first, second) = (folder.path().join("1"), folder.path().join("2"));
-    repository.pack(SourceChoice::WorkingTree, &first);
-    repository.pack(SourceChoice::WorkingTree, &second);
+    repository.pack(SourceChoice::WorkingTree, "refs/remotes/origin/main", &first);
+    repository.pack(SourceChoice::WorkingTree, "refs/remotes/origin/main", &second);
     let first = fs::read(first).expect("an archive");
     assert_eq!(first, fs::read(second).expect("an archive"));
     assert!(first.ends_with(&[0]) && first.len() % 512 == 0);
