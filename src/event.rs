@@ -208,6 +208,9 @@ pub struct Finished {
     pub trace: std::path::PathBuf,
     /// How many files its artifacts have.
     pub artifacts: usize,
+    /// What its trace says of `coverage`, in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<f64>,
 }
 
 /// What went wrong with a job.

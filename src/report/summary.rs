@@ -103,6 +103,9 @@ fn row(job: &Job, indent: &str) -> [Cell; 6] {
     };
     let allowed = (look == Look::Allowed).then(|| "allowed to fail".to_owned());
     let note = allowed.into_iter().chain(note).chain(job.remark.clone()).collect::<Vec<_>>().join(": ");
+    let coverage = end.and_then(|end| end.coverage).map(|percent| format!("{percent}% covered"));
+    let note = coverage.into_iter().chain(Some(note).filter(|note| !note.is_empty()));
+    let note = note.collect::<Vec<_>>().join(", ");
     [
         Cell::text(format!("{indent}{}", job.name)),
         Cell::status(look),

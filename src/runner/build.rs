@@ -55,6 +55,8 @@ pub struct Build {
     pub artifacts_from_pipelines: Vec<PipelineNeed>,
     /// The time limit of the job.
     pub timeout: Duration,
+    /// `coverage`: the pattern, with its slashes.
+    pub coverage: Option<String>,
     /// How many bytes of its output are kept (`output_limit` of the runner).
     pub output_limit: usize,
 }

@@ -103,6 +103,8 @@ pub struct Outcome {
     pub trace: std::path::PathBuf,
     /// How many files its artifacts have.
     pub artifacts: usize,
+    /// What its trace says of `coverage`, in percent.
+    pub coverage: Option<f64>,
 }
 
 /// What happened to an attempt.

@@ -26,8 +26,8 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     Attempt, AttemptResult, Build, Execute, Outcome, failure, files::artifacts::ArtifactStore,
-    files::cache::CacheFolder, files::sources::SourceStore, pod::Overwrites, run_folder, trace::EndMark,
-    trace::Ending,
+    files::cache::CacheFolder, files::sources::SourceStore, pod::Overwrites, run_folder, trace,
+    trace::EndMark, trace::Ending,
 };
 use crate::{
     engine::Pods,
@@ -120,7 +120,7 @@ impl Execute for JobExecutor {
             Err(failure) => {
                 let result = masked(failed(failure, None), &record);
                 record.close(&result).await;
-                return Outcome { result, tail: record.tail(), trace, artifacts: 0 };
+                return Outcome { result, tail: record.tail(), trace, artifacts: 0, coverage: None };
             }
         };
         keep(&pod, &trace, &record);
@@ -133,7 +133,8 @@ impl Execute for JobExecutor {
         let grace = if attempt.kill.is_cancelled() { Duration::ZERO } else { GRACE };
         self.delete(pod.metadata.name.clone().unwrap_or_default(), grace);
         record.close(&result).await;
-        Outcome { result, tail: record.tail(), trace, artifacts }
+        let coverage = build.coverage.as_ref().and_then(|pattern| covered(pattern, &trace));
+        Outcome { result, tail: record.tail(), trace, artifacts, coverage }
     }
 }
 
@@ -220,8 +221,15 @@ fn failed(failure: Failure, exit_code: Option<i32>) -> AttemptResult {
     AttemptResult::Failed { failure, exit_code }
 }
 
+/// What a trace says of `coverage`. One that cannot be read says nothing.
+fn covered(pattern: &str, trace: &Path) -> Option<f64> {
+    let bytes = std::fs::read(trace).ok()?;
+    trace::coverage(pattern, &String::from_utf8_lossy(&bytes))
+}
+
 fn unprepared(failure: Failure) -> Outcome {
-    Outcome { result: failed(failure, None), tail: Vec::new(), trace: PathBuf::new(), artifacts: 0 }
+    let result = failed(failure, None);
+    Outcome { result, tail: Vec::new(), trace: PathBuf::new(), artifacts: 0, coverage: None }
 }
 
 fn system(message: String) -> Failure {

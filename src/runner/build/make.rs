@@ -113,6 +113,7 @@ impl Build {
                 })
                 .collect(),
             timeout,
+            coverage: job.coverage.clone(),
             output_limit: inputs.settings.output_limit.saturating_mul(1024),
         })
     }

@@ -98,6 +98,7 @@ impl Dispatcher {
             tail: outcome.tail,
             trace: outcome.trace,
             artifacts: outcome.artifacts,
+            coverage: outcome.coverage,
         };
         self.send(key.0, Event::JobFinished(Box::new(finished))).await;
         if end.status == Status::Skipped {

@@ -32,7 +32,7 @@ impl Outcome {
 
 /// An end of which nothing else is known.
 pub(super) fn without_trace(result: AttemptResult) -> Outcome {
-    Outcome { result, tail: Vec::new(), trace: PathBuf::new(), artifacts: 0 }
+    Outcome { result, tail: Vec::new(), trace: PathBuf::new(), artifacts: 0, coverage: None }
 }
 
 /// What a child pipeline that failed is to the trigger job that waits for it.

@@ -71,6 +71,7 @@ fn build() -> Build {
         artifacts_from: Vec::new(),
         artifacts_from_pipelines: Vec::new(),
         timeout: Duration::from_secs(3600),
+        coverage: None,
         output_limit: 4096 * 1024,
     }
 }

@@ -4,6 +4,7 @@
 //! chunks ─ marks ─► bytes ─ mask ─► bytes ─ limit ─► bytes ─ lines ─► TraceItem
 //! ```
 
+mod coverage;
 pub mod mark;
 mod mask;
 pub mod section;
@@ -16,6 +17,7 @@ pub use mark::{EndMark, Ending, Mark};
 pub use section::Section;
 pub use writer::{TAIL, Trace};
 
+pub use coverage::coverage;
 use mark::Marks;
 use mask::Mask;
 

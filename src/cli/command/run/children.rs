@@ -159,6 +159,7 @@ impl Bridge<'_> {
             tail,
             trace: if is_written { trace } else { PathBuf::new() },
             artifacts: 0,
+            coverage: None,
         })
     }
 }
