@@ -57,6 +57,11 @@ impl Run {
         self
     }
 
+    /// Everything that was told, in order.
+    pub(crate) fn events(&self) -> &[serde_json::Value] {
+        &self.events
+    }
+
     /// The last status of every job.
     pub(crate) fn statuses(&self) -> BTreeMap<&str, &str> {
         let last = self.events.last().expect("a run has events");

@@ -1,6 +1,7 @@
 //! All tests that see podline from outside, in one binary.
 
 mod architecture;
+mod child_pipelines;
 mod compatibility;
 mod embedded;
 mod explain;

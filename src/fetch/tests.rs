@@ -1,1 +1,0 @@
-//! Includes from elsewhere, as a configuration asks for them.
