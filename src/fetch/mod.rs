@@ -18,8 +18,6 @@ mod project;
 mod remote;
 mod snapshot;
 mod store;
-#[cfg(test)]
-mod tests;
 
 use std::time::Duration;
 
