@@ -217,7 +217,7 @@ pub const KEYWORDS: &[Keyword] = &[
     server_only("trigger:branch", "as `trigger:project`"),
     acted_on("trigger:forward"),
     acted_on("trigger:include"),
-    acted_on("trigger:inputs"),
+    not_simulated("trigger:inputs", "only the `inputs` of an entry of `trigger:include` are"),
     not_simulated("trigger:project", "pipelines of other projects are not started"),
     acted_on("trigger:strategy"),
     acted_on("variables"),

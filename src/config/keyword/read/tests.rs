@@ -235,11 +235,12 @@ fn what_is_not_simulated_is_named_once() {
         "a: {script: x, release: {tag_name: t, description: d}, id_tokens: {T: {aud: x}}}
 b: {script: x, release: {tag_name: t, description: d}, secrets: {S: {vault: a/b}}}
 c: {trigger: g/p}
-d: {script: x, environment: {name: e, auto_stop_in: 1 day}}",
+d: {script: x, environment: {name: e, auto_stop_in: 1 day}}
+e: {trigger: {include: e.yml, inputs: {a: b}}}",
     );
     assert_eq!(
         texts(&config.not_simulated),
-        ["release", "id_tokens", "secrets", "trigger:project", "environment:auto_stop_in"]
+        ["release", "id_tokens", "secrets", "trigger:project", "environment:auto_stop_in", "trigger:inputs"]
     );
     assert_eq!(texts(&config.jobs[0].token_variables), ["T"]);
     assert_eq!(texts(&config.jobs[1].token_variables), ["S"]);

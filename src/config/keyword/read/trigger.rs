@@ -34,7 +34,10 @@ pub(super) fn read(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Trigger> {
     let known = strategy.as_ref().and_then(|value| value.choice(&[("depend", ()), ("mirror", ())], cx));
     let strategy = known.and(strategy).and_then(|strategy| strategy.string(cx));
     let (yaml, pipeline) = fields.get("forward").map_or((None, None), |value| forward(&value, cx));
-    fields.get("inputs").and_then(|inputs| check_inputs(&inputs, cx));
+    if let Some(inputs) = fields.get("inputs") {
+        check_inputs(&inputs, cx);
+        cx.note("trigger:inputs", inputs.span());
+    }
     fields.finish(cx);
     Some(Trigger {
         strategy,
