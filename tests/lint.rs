@@ -52,3 +52,11 @@ fn a_project_without_a_file_is_told_what_to_do() {
     std::fs::remove_file(project.path().join(".gitlab-ci.yml")).expect("the file is there");
     insta::assert_snapshot!(project.podline(&["lint"]).run().expect(2));
 }
+
+#[test]
+fn a_file_that_is_not_there_is_a_mistake_unless_no_git_knows_what_is() {
+    let project = Project::with("include: parts/build.yml\ntest: { script: make test }\n");
+    project.podline(&["lint"]).run().expect(2);
+    std::fs::remove_dir_all(project.path().join(".git")).expect("there is a repository");
+    insta::assert_snapshot!(project.podline(&["lint"]).run().expect(0));
+}

@@ -106,7 +106,7 @@ impl Planned {
         let tree = repository.tree().to_vec();
         let variables = pipeline::before_pipeline(&context);
         let elsewhere = reading.reach.elsewhere(project, &variables, reading.artifacts);
-        let loader = ProjectLoader::new(&project.folder, tree.clone(), elsewhere);
+        let loader = ProjectLoader::new(&project.folder, project.files(tree.clone()), elsewhere);
         let surroundings = Surroundings {
             loader: &loader,
             variables: &variables,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Failed, args::SourceKind, project_file::ProjectFile, repository::GitRepository};
 use crate::{
+    fetch::Files,
     git::{Facts, Git, Head, Snapshot, StandIn},
     pipeline::Event,
     report::Problem,
@@ -31,6 +32,8 @@ pub struct Project {
     own_folder: PathBuf,
     /// What the user should know of how the project was taken.
     pub notes: Vec<String>,
+    /// Whether git knows which files it has.
+    is_known_to_git: bool,
     _stand_in: Option<StandIn>,
 }
 
@@ -52,7 +55,18 @@ impl Project {
         match around.as_ref().and_then(|facts| Some((facts, facts.head.clone()?))) {
             Some((facts, head)) if same(&facts.root, &folder) => {
                 let facts = facts.clone();
-                Ok(Self { folder, git, facts, head, file, own_folder, notes: Vec::new(), _stand_in: None })
+                let (notes, is_known_to_git) = (Vec::new(), true);
+                Ok(Self {
+                    folder,
+                    git,
+                    facts,
+                    head,
+                    file,
+                    own_folder,
+                    notes,
+                    is_known_to_git,
+                    _stand_in: None,
+                })
             }
             _ => Self::standing_in(folder, file, around.as_ref()),
         }
@@ -67,7 +81,8 @@ impl Project {
         let head = facts.head.clone().expect("the repository was made with a commit");
         let notes = vec![note(&folder, around)];
         let own_folder = folder.join(OWN_FOLDER);
-        Ok(Self { own_folder, folder, git, facts, head, file, notes, _stand_in: Some(stand_in) })
+        let (is_known_to_git, _stand_in) = (around.is_some(), Some(stand_in));
+        Ok(Self { own_folder, folder, git, facts, head, file, notes, is_known_to_git, _stand_in })
     }
 
     /// A commit of a project that is checked out elsewhere. Its `podline.toml` and what podline keeps are those
@@ -93,6 +108,11 @@ impl Project {
             SourceKind::Worktree => Snapshot::WorkingTree,
             SourceKind::Head => Snapshot::Commit(self.head.sha.clone()),
         }
+    }
+
+    /// Its files, which have these paths.
+    pub(super) fn files(&self, paths: Vec<String>) -> Files {
+        Files { paths, are_all: self.is_known_to_git }
     }
 
     /// The folder that podline writes to.

@@ -107,7 +107,7 @@ pub enum LoadError {
     /// Where it has to be, it is known not to be.
     #[error("{0}")]
     Missing(String),
-    /// It lives elsewhere and cannot be had now.
+    /// It lives elsewhere, or may do so, and cannot be had now.
     #[error("{reason}")]
     Unavailable {
         /// What was looked for, and where.

@@ -21,19 +21,28 @@ const MAX_AT_ONCE: usize = 4;
 /// The project of GitLab itself, which has the templates, and where they are in it.
 const GITLAB: (&str, &str, &str) = ("gitlab.com", "gitlab-org/gitlab", "lib/gitlab/ci/templates");
 
+/// The files of a project.
+#[derive(Debug, Clone)]
+pub struct Files {
+    /// Their paths from its root.
+    pub paths: Vec<String>,
+    /// Whether these are all: what git does not know may be a part of a project, a single file of it even.
+    pub are_all: bool,
+}
+
 /// A project's loader.
 #[derive(Debug)]
 pub struct ProjectLoader {
     folder: PathBuf,
-    files: Vec<String>,
+    files: Files,
     projects: Projects,
     remote: Remote,
     found: Memo<External, Result<Found, LoadError>>,
 }
 
 impl ProjectLoader {
-    /// A loader for the project in a folder: `files` are its paths, for wildcards.
-    pub fn new(folder: &Path, files: Vec<String>, elsewhere: Elsewhere) -> Self {
+    /// A loader for the project in a folder.
+    pub fn new(folder: &Path, files: Files, elsewhere: Elsewhere) -> Self {
         Self {
             folder: folder.to_owned(),
             files,
@@ -119,11 +128,18 @@ impl ProjectLoader {
 
 impl Loader for ProjectLoader {
     fn local(&self, path: &str) -> Result<String, LoadError> {
-        read(&self.folder.join(path))
+        match read(&self.folder.join(path)) {
+            Err(LoadError::NotFound) if !self.files.are_all => Err(LoadError::Unavailable {
+                reason: "it is not in this folder, which is no git repository and may be a part of a project"
+                    .to_owned(),
+                help: "GitLab refuses the file if the project lacks it".to_owned(),
+            }),
+            read => read,
+        }
     }
 
     fn local_files(&self) -> Vec<String> {
-        self.files.clone()
+        self.files.paths.clone()
     }
 
     fn expect(&self, includes: &[External]) {

@@ -24,7 +24,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 pub use address::Server;
-pub use loader::ProjectLoader;
+pub use loader::{Files, ProjectLoader};
 pub use map::{IncludeMap, MapError};
 pub use project::{Elsewhere, ReadArtifact};
 

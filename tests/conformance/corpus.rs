@@ -73,17 +73,19 @@ struct Seen {
     warnings: usize,
     /// Pipelines that GitLab would not create, as a needed job is not in them.
     without_a_need: usize,
-    /// Entries whose every job is defined by what is not in the corpus.
+    /// Entries whose every job is listed as unresolved, as its base is not in the corpus.
+    only_unresolved: usize,
+    /// Entries that define no job: what they include is not in the corpus.
     elsewhere: usize,
 }
 
 impl std::fmt::Display for Seen {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { pipelines, jobs, warnings, without_a_need, elsewhere } = self;
+        let Self { pipelines, jobs, warnings, without_a_need, only_unresolved, elsewhere } = self;
         write!(
             formatter,
             "; {jobs} jobs in {pipelines} pipelines, {warnings} warnings; {without_a_need} pipelines lack a job \
-             that another needs, {elsewhere} entries have only jobs that are not in the corpus"
+             that another needs; the jobs of {only_unresolved} entries are all unresolved, {elsewhere} define none"
         )
     }
 }
@@ -104,20 +106,16 @@ impl Entry {
         for (event, planned) in planned {
             self.check_event(planned, seen).map_err(|why| format!("{event}: {why}"))?;
         }
-        let of_entry = |error: &Diagnostic| error.code == "include-not-found";
-        if planned.iter().any(|(_, planned)| planned.jobs() > 0 && planned.errors().all(of_entry)) {
+        if planned.iter().any(|(_, planned)| planned.jobs() > 0 && planned.errors().next().is_none()) {
             return Ok(());
         }
         let (_, first) = &planned[0];
-        if first
-            .config
-            .as_ref()
-            .is_some_and(|config| config.jobs.is_empty() && !config.unavailable.is_empty())
-        {
-            seen.elsewhere += 1;
-            return Ok(());
+        match &first.config {
+            Some(config) if !config.unresolved.is_empty() => seen.only_unresolved += 1,
+            Some(config) if !config.unavailable.is_empty() => seen.elsewhere += 1,
+            _ => return Err("has no job for any event".to_owned()),
         }
-        Err("has no job for any event".to_owned())
+        Ok(())
     }
 
     fn check_event(&self, planned: &Planned, seen: &mut Seen) -> Result<(), String> {
@@ -126,7 +124,7 @@ impl Entry {
         seen.warnings +=
             planned.diagnostics.iter().filter(|found| found.severity == Severity::Warning).count();
         let (true_ones, wrong): (Vec<_>, Vec<_>) =
-            planned.errors().partition(|error| self.is_true(error, planned));
+            planned.errors().partition(|error| is_true(error, planned));
         seen.without_a_need += usize::from(true_ones.iter().any(|error| error.code == "missing-need"));
         if !wrong.is_empty() {
             let wrong: Vec<_> = wrong.into_iter().map(|error| planned.show(error)).collect();
@@ -138,16 +136,11 @@ impl Entry {
         }
         Ok(())
     }
+}
 
-    /// Whether GitLab would say the same for this event: a job that rules leave out is needed by one that
-    /// is in. A file without its project cannot include from there, and that is no mistake of the file.
-    fn is_true(&self, error: &Diagnostic, planned: &Planned) -> bool {
-        let Some(pipeline) = &planned.pipeline else { return false };
-        let named = |name: &str| error.message.contains(&format!("needs `{name}`"));
-        match error.code {
-            "missing-need" => pipeline.left_out.iter().any(|job| named(&job.name)),
-            "include-not-found" => self.project.folder.is_none(),
-            _ => false,
-        }
-    }
+/// Whether GitLab would say the same for this event: a job that rules leave out is needed by one that is in.
+fn is_true(error: &Diagnostic, planned: &Planned) -> bool {
+    let Some(pipeline) = &planned.pipeline else { return false };
+    let named = |name: &str| error.message.contains(&format!("needs `{name}`"));
+    error.code == "missing-need" && pipeline.left_out.iter().any(|job| named(&job.name))
 }

@@ -179,7 +179,9 @@ impl Loader for Project {
     fn local(&self, path: &str) -> Result<String, LoadError> {
         let in_memory = || self.files.get(path).cloned();
         let in_folder = || std::fs::read_to_string(self.folder.as_ref()?.join(path)).ok();
-        in_memory().or_else(in_folder).or_else(|| self.others.clone()).ok_or(LoadError::NotFound)
+        // a file without its project cannot include from there
+        let gone = || if self.folder.is_some() { LoadError::NotFound } else { elsewhere() };
+        in_memory().or_else(in_folder).or_else(|| self.others.clone()).ok_or_else(gone)
     }
 
     fn local_files(&self) -> Vec<String> {

@@ -51,6 +51,11 @@ impl Includer<'_, '_> {
                 Diagnostic::error("include-not-found", format!("the file `{path}` does not exist"), span)
                     .help(help)
             }
+            Err(LoadError::Unavailable { reason, help }) => {
+                let message = format!("the include `{path}` cannot be had: {reason}");
+                let help = format!("what it defines is unknown here; {help}");
+                Diagnostic::warning("include-unavailable", message, span).help(help)
+            }
             Err(error) => Diagnostic::error(
                 "include-unreadable",
                 format!("the file `{path}` cannot be read: {error}"),
