@@ -18,3 +18,4 @@ mod report;
 mod runner_config;
 mod support;
 mod terminal;
+mod tour;
