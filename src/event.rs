@@ -211,6 +211,35 @@ pub struct Finished {
     /// What its trace says of `coverage`, in percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage: Option<f64>,
+    /// What its JUnit reports say, where it has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tests: Option<Tests>,
+}
+
+/// What the JUnit reports of a job say, summed up.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Tests {
+    /// How many tests.
+    pub total: usize,
+    /// How many of them failed.
+    pub failed: usize,
+    /// How many could not be carried through.
+    pub errors: usize,
+    /// How many were left out.
+    pub skipped: usize,
+    /// The first of those that failed or could not be carried through.
+    pub failing: Vec<FailingTest>,
+}
+
+/// A test that failed.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct FailingTest {
+    /// Its class, file or module.
+    pub class: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// The first line of what is said of it.
+    pub message: Option<String>,
 }
 
 /// What went wrong with a job.

@@ -1,7 +1,7 @@
 //! A failed attempt of a job, with the lines that matter.
 
-use super::text;
 use super::theme::{Label, Look, Theme};
+use super::{junit, text};
 use crate::event::{Failure, FailureReason, Finished, Status};
 
 /// How many lines of a trace are shown for a failure that counts, and for one that does not.
@@ -53,6 +53,7 @@ pub(super) fn block(finished: &Finished, theme: &Theme, width: usize) -> Vec<Str
         return lines;
     }
     lines.extend(tail(finished, theme, width));
+    lines.extend(junit::failing(finished, theme, width));
     lines.extend(afterwards(finished, theme, width));
     lines.insert(0, String::new());
     lines

@@ -22,6 +22,7 @@ pub mod frame;
 pub mod graph;
 pub mod html;
 pub mod json;
+mod junit;
 mod live;
 pub mod model;
 pub mod plain;

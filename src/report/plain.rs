@@ -3,7 +3,7 @@
 use super::model::Model;
 use super::text;
 use super::theme::{Label, Look, Theme};
-use super::{failure, frame};
+use super::{failure, frame, junit};
 use crate::event::{Event, Finished, Phase, Status};
 
 /// Names in front of output are filled up to at most this many columns.
@@ -93,8 +93,10 @@ fn end(finished: &Finished, theme: &Theme) -> Vec<String> {
     if finished.status == Status::Success {
         let files = (finished.artifacts > 0).then(|| text::count(finished.artifacts, "file"));
         let files = files.map_or_else(String::new, |files| format!(", {files} in artifacts"));
+        let tests =
+            finished.tests.as_ref().and_then(junit::sum).map_or_else(String::new, |it| format!(", {it}"));
         let word = theme.paint(Label::Success, "success");
-        return vec![format!("{job} {word} after {}{files}", text::took(finished.took))];
+        return vec![format!("{job} {word} after {}{files}{tests}", text::took(finished.took))];
     }
     let look = Look::of(finished.status, finished.allowed || finished.retried);
     let mut lines = vec![format!("{job} {}", theme.paint(look.label(), failure::headline(finished)))];
@@ -102,6 +104,7 @@ fn end(finished: &Finished, theme: &Theme) -> Vec<String> {
         return lines;
     }
     lines.extend(failure::tail(finished, theme, usize::MAX));
+    lines.extend(junit::failing(finished, theme, usize::MAX));
     let help = finished.failure.as_ref().and_then(|failure| failure.help.as_ref());
     let head = format!("{job} {} ", theme.paint(Label::Help, "help:"));
     lines.extend(help.iter().flat_map(|help| text::hang(&head, &text::bare_lines(help), usize::MAX)));

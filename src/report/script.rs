@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::model::Model;
-use crate::event::{Event, Failure, FailureReason, Finished, Outline, OutlineJob, Phase, Status};
+use crate::event::{
+    Event, FailingTest, Failure, FailureReason, Finished, Outline, OutlineJob, Phase, Status, Tests,
+};
 
 /// An event and when it happens.
 pub(super) type Timed = (Duration, Event);
@@ -78,6 +80,7 @@ fn finished(job: &str, took: f64) -> Finished {
         trace: format!(".podline/runs/7/{}.log", job.replace([':', ' ', '[', ']'], "_")).into(),
         artifacts: 0,
         coverage: None,
+        tests: None,
     }
 }
 
@@ -195,10 +198,25 @@ fn test(script: &mut Script) {
                 .into(),
         );
     }
+    e2e.tests = Some(browser_tests());
     script.end(90.0, e2e);
-    script.end(95.0, finished("unit: [stable]", 39.0));
+    let tests = Tests { total: 128, skipped: 2, ..Tests::default() };
+    script.end(95.0, Finished { tests: Some(tests), ..finished("unit: [stable]", 39.0) });
     script.end(100.0, Finished { attempt: 2, ..finished("unit: [nightly]", 28.0) });
     script.phase(105.0, "bench", Phase::AfterScript);
+}
+
+fn browser_tests() -> Tests {
+    let test = |class: Option<&str>, name: &str, message: Option<&str>| FailingTest {
+        class: class.map(str::to_owned),
+        name: name.to_owned(),
+        message: message.map(str::to_owned),
+    };
+    let failing = vec![
+        test(Some("checkout"), "a basket that is paid for is empty", Some("expected 0 items, found 3")),
+        test(None, "logs in\u{1b}[2J", None),
+    ];
+    Tests { total: 40, failed: 2, errors: 1, skipped: 0, failing }
 }
 
 /// A hundred jobs of one stage on eight slots, five seconds each, between a stage before and one after.

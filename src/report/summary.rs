@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::model::{Job, Model, Stage};
 use super::table::{Cell, Column, Fit, Table};
 use super::theme::{Label, Look, Theme};
-use super::{failure, text};
+use super::{failure, junit, text};
 use crate::event::{Finished, Status};
 
 /// Up to this many jobs each have a row; of more, those that succeeded share one per stage.
@@ -104,7 +104,8 @@ fn row(job: &Job, indent: &str) -> [Cell; 6] {
     let allowed = (look == Look::Allowed).then(|| "allowed to fail".to_owned());
     let note = allowed.into_iter().chain(note).chain(job.remark.clone()).collect::<Vec<_>>().join(": ");
     let coverage = end.and_then(|end| end.coverage).map(|percent| format!("{percent}% covered"));
-    let note = coverage.into_iter().chain(Some(note).filter(|note| !note.is_empty()));
+    let tests = end.and_then(|end| end.tests.as_ref()).and_then(junit::sum);
+    let note = tests.into_iter().chain(coverage).chain(Some(note).filter(|note| !note.is_empty()));
     let note = note.collect::<Vec<_>>().join(", ");
     [
         Cell::text(format!("{indent}{}", job.name)),

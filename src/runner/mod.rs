@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    event::{Event, Failure, Outline},
+    event::{Event, Failure, Outline, Tests},
     pipeline::{JobId, Pipeline},
 };
 
@@ -105,6 +105,16 @@ pub struct Outcome {
     pub artifacts: usize,
     /// What its trace says of `coverage`, in percent.
     pub coverage: Option<f64>,
+    /// What its JUnit reports say.
+    pub tests: Option<Tests>,
+}
+
+impl Outcome {
+    /// An end that has left nothing, not even a trace.
+    pub fn bare(result: AttemptResult) -> Self {
+        let trace = std::path::PathBuf::new();
+        Self { result, tail: Vec::new(), trace, artifacts: 0, coverage: None, tests: None }
+    }
 }
 
 /// What happened to an attempt.

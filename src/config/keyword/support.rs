@@ -66,7 +66,7 @@ pub const KEYWORDS: &[Keyword] = &[
     acted_on("artifacts:name"),
     acted_on("artifacts:paths"),
     server_only("artifacts:public", "who may download on GitLab"),
-    partly("artifacts:reports", "kept as files; only `dotenv` is read, and gives variables"),
+    partly("artifacts:reports", "kept as files; `dotenv` gives variables, `junit` is summed up"),
     acted_on("artifacts:untracked"),
     acted_on("artifacts:when"),
     acted_on("before_script"),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    event::{self, Event, Failure, Finished, Outline, Phase, Status},
+    event::{self, Event, FailingTest, Failure, Finished, Outline, Phase, Status, Tests},
     report::{record::Record, text, theme::Look},
 };
 
@@ -107,6 +107,8 @@ pub struct Attempt {
     pub failure: Option<Failure>,
     /// How many files its artifacts have.
     pub artifacts: usize,
+    /// What its JUnit reports say.
+    pub tests: Option<Tests>,
     /// Name of its trace in the folder `jobs`.
     pub trace: Option<String>,
     /// Bytes of the trace.
@@ -287,6 +289,7 @@ impl Data {
             help: failure.help.as_deref().map(text::bare_lines),
         });
         attempt.artifacts = finished.artifacts;
+        attempt.tests = finished.tests.as_ref().map(bare_tests);
         attempt.trace = file_name(&finished.trace);
     }
 
@@ -304,6 +307,16 @@ impl Data {
     fn job(&mut self, key: &str) -> Option<&mut Job> {
         self.jobs.iter_mut().find(|job| job.key == key)
     }
+}
+
+/// Names and messages of tests are output of the job.
+fn bare_tests(tests: &Tests) -> Tests {
+    let bare = |test: &FailingTest| FailingTest {
+        class: test.class.as_deref().map(text::bare),
+        name: text::bare(&test.name),
+        message: test.message.as_deref().map(text::bare),
+    };
+    Tests { failing: tests.failing.iter().map(bare).collect(), ..*tests }
 }
 
 fn file_name(path: &Path) -> Option<String> {

@@ -25,9 +25,14 @@ use tokio::{sync::mpsc, time::Instant};
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Attempt, AttemptResult, Build, Execute, Outcome, failure, files::artifacts::ArtifactStore,
-    files::cache::CacheFolder, files::sources::SourceStore, pod::Overwrites, run_folder, trace,
-    trace::EndMark, trace::Ending,
+    Attempt, AttemptResult, Build, Execute, Outcome, failure,
+    files::artifacts::{ArtifactStore, Taken},
+    files::cache::CacheFolder,
+    files::sources::SourceStore,
+    pod::Overwrites,
+    run_folder, trace,
+    trace::EndMark,
+    trace::Ending,
 };
 use crate::{
     engine::Pods,
@@ -120,7 +125,7 @@ impl Execute for JobExecutor {
             Err(failure) => {
                 let result = masked(failed(failure, None), &record);
                 record.close(&result).await;
-                return Outcome { result, tail: record.tail(), trace, artifacts: 0, coverage: None };
+                return Outcome { tail: record.tail(), trace, ..Outcome::bare(result) };
             }
         };
         keep(&pod, &trace, &record);
@@ -128,13 +133,14 @@ impl Execute for JobExecutor {
         let end = life.run(&mut record).await;
         let pod = life.last_pod();
         let upload = Upload { executor: self, build: &build, pod, attempt: &attempt };
-        let (result, artifacts) = conclude(end, &upload, &mut record).await;
+        let (result, taken) = conclude(end, &upload, &mut record).await;
         let result = masked(result, &record);
         let grace = if attempt.kill.is_cancelled() { Duration::ZERO } else { GRACE };
         self.delete(pod.metadata.name.clone().unwrap_or_default(), grace);
         record.close(&result).await;
         let coverage = build.coverage.as_ref().and_then(|pattern| covered(pattern, &trace));
-        Outcome { result, tail: record.tail(), trace, artifacts, coverage }
+        let (artifacts, tests) = (taken.files, taken.tests);
+        Outcome { result, tail: record.tail(), trace, artifacts, coverage, tests }
     }
 }
 
@@ -161,10 +167,11 @@ fn keep(pod: &Pod, trace: &Path, record: &Record) {
 }
 
 /// What an attempt's end means, with what is kept of it.
-async fn conclude(end: End, upload: &Upload<'_>, record: &mut Record) -> (AttemptResult, usize) {
+async fn conclude(end: End, upload: &Upload<'_>, record: &mut Record) -> (AttemptResult, Taken) {
+    let nothing = Taken::default();
     let mark = match end {
-        End::Canceled => return (AttemptResult::Canceled, 0),
-        End::Failed(failure) => return (failed(failure, None), 0),
+        End::Canceled => return (AttemptResult::Canceled, nothing),
+        End::Failed(failure) => return (failed(failure, None), nothing),
         End::OutOfMemory(failure) => {
             let taken = upload.run(false, record).await.unwrap_or_default();
             return (failed(failure, None), taken);
@@ -172,13 +179,13 @@ async fn conclude(end: End, upload: &Upload<'_>, record: &mut Record) -> (Attemp
         End::Script(mark) => mark,
     };
     if mark.ending == Ending::Timeout {
-        return (failed(failure::timed_out(upload.build), None), 0);
+        return (failed(failure::timed_out(upload.build), None), nothing);
     }
     let verdict = verdict(&mark, upload, record).await;
     match upload.run(verdict.is_none(), record).await {
         // A script's own failure counts before that of its artifacts.
-        Err(failure) => (failed(verdict.unwrap_or(failure), Some(mark.code)), 0),
-        Ok(_) if upload.is_canceled() => (AttemptResult::Canceled, 0),
+        Err(failure) => (failed(verdict.unwrap_or(failure), Some(mark.code)), nothing),
+        Ok(_) if upload.is_canceled() => (AttemptResult::Canceled, nothing),
         Ok(taken) => match verdict {
             None => (AttemptResult::Success, taken),
             Some(failure) => (failed(failure, Some(mark.code)), taken),
@@ -228,8 +235,7 @@ fn covered(pattern: &str, trace: &Path) -> Option<f64> {
 }
 
 fn unprepared(failure: Failure) -> Outcome {
-    let result = failed(failure, None);
-    Outcome { result, tail: Vec::new(), trace: PathBuf::new(), artifacts: 0, coverage: None }
+    Outcome::bare(failed(failure, None))
 }
 
 fn system(message: String) -> Failure {

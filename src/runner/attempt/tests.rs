@@ -180,6 +180,8 @@ impl Run {
             match event {
                 Event::JobPhase { phase, .. } => phases.push(phase),
                 Event::JobOutput { line, .. } => lines.push(line),
+                // the trace has it too
+                Event::JobRemark { .. } => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -708,6 +710,45 @@ async fn a_wrong_dotenv_report_fails_the_job() {
     pods.content = b"# comment\n".to_vec();
     let (failure, _) = Run::of(pods, a_build_that_keeps(UploadWhen::OnSuccess)).failure().await;
     assert!(failure.message.contains("line 1, `# comment`, is not `KEY=VALUE`"), "{}", failure.message);
+}
+
+fn a_build_with_junit() -> Build {
+    let mut build = a_build_that_keeps(UploadWhen::OnSuccess);
+    build.caches.clear();
+    if let Some(artifacts) = &mut build.artifacts {
+        artifacts.reports = [("junit".to_owned(), vec![spanned("out/*")])].into_iter().collect();
+    }
+    build
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_tests_of_junit_reports_are_summed_up_and_masked() {
+    let mut build = a_build_with_junit();
+    build.variables = vec![crate::runner::build::BuildVariable {
+        key: "TOKEN".to_owned(),
+        value: "secret-value".to_owned(),
+        masked: true,
+        file: false,
+    }];
+    let mut pods = pods_with_files("end status=failed code=1 after=0 oom=0 peak=0");
+    pods.content = b"<testsuite><testcase name='a'/><testcase name='b'><failure>is secret-value</failure></testcase></testsuite>".to_vec();
+    let report = Run::of(pods, build).execute().await;
+    let tests = report.outcome.tests.expect("there are reports");
+    assert_eq!((tests.total, tests.failed), (2, 1), "both files have the same tests");
+    assert_eq!(tests.failing[0].message.as_deref(), Some("is [MASKED]"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_junit_report_that_is_none_is_remarked_and_the_job_goes_on() {
+    let mut pods = pods_with_files(SUCCESS);
+    pods.content = b"not XML".to_vec();
+    let report = Run::of(pods, a_build_with_junit()).execute().await;
+    assert_eq!(report.outcome.result, AttemptResult::Success);
+    assert!(
+        report.trace.contains("WARNING: JUnit report `out/a` is not read: it is not XML"),
+        "{}",
+        report.trace
+    );
 }
 
 #[tokio::test(start_paused = true)]

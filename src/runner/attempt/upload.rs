@@ -6,12 +6,12 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::{JobExecutor, record::Record};
 use crate::{
-    event::{Failure, FailureReason, Phase},
+    event::{FailingTest, Failure, FailureReason, Phase, Tests},
     runner::{
         Attempt, Build,
         failure::{HELPER, engine_failed},
         files::{
-            artifacts::{ArtifactsError, Source},
+            artifacts::{ArtifactsError, Source, Taken},
             sources::Variant,
         },
         trace::Section,
@@ -27,18 +27,17 @@ pub(super) struct Upload<'a> {
 }
 
 impl Upload<'_> {
-    /// Takes everything, caches first as GitLab Runner does, and gives the number of artifact files.
-    /// Cancelling ends it.
-    pub(super) async fn run(&self, has_succeeded: bool, record: &mut Record) -> Result<usize, Failure> {
+    /// Takes everything, caches first as GitLab Runner does. Cancelling ends it.
+    pub(super) async fn run(&self, has_succeeded: bool, record: &mut Record) -> Result<Taken, Failure> {
         let wants_artifacts = self.build.artifacts.is_some();
         if !wants_artifacts && self.build.caches.is_empty() {
-            return Ok(0);
+            return Ok(Taken::default());
         }
         record.phase(Phase::Uploading).await;
         tokio::select! {
             biased;
-            () = self.attempt.kill.cancelled() => Ok(0),
-            () = self.attempt.cancel.cancelled() => Ok(0),
+            () = self.attempt.kill.cancelled() => Ok(Taken::default()),
+            () = self.attempt.cancel.cancelled() => Ok(Taken::default()),
             taken = self.take(has_succeeded, record) => taken,
         }
     }
@@ -47,7 +46,7 @@ impl Upload<'_> {
         self.attempt.cancel.is_cancelled() || self.attempt.kill.is_cancelled()
     }
 
-    async fn take(&self, has_succeeded: bool, record: &mut Record) -> Result<usize, Failure> {
+    async fn take(&self, has_succeeded: bool, record: &mut Record) -> Result<Taken, Failure> {
         let pods = self.executor.pods.as_ref();
         let name = self.pod.metadata.name.as_deref().unwrap_or_default();
         let listed = pods.list(name, HELPER, &self.build.project_dir).await;
@@ -65,14 +64,18 @@ impl Upload<'_> {
             record.say(&line).await;
         }
         match self.executor.artifacts.take(self.build, has_succeeded, source).await {
-            Ok(taken) => {
+            Ok(mut taken) => {
                 if !taken.lines.is_empty() {
                     record.section(Section::UploadArtifacts { has_succeeded }).await;
                 }
-                for line in taken.lines {
-                    record.say(&line).await;
+                for line in &taken.lines {
+                    record.say(line).await;
                 }
-                Ok(taken.files)
+                for remark in &taken.remarks {
+                    record.remark(remark).await;
+                }
+                taken.tests = taken.tests.map(|tests| masked(tests, record));
+                Ok(taken)
             }
             Err(ArtifactsError::Engine(error)) => Err(engine_failed("artifacts were not taken", &error)),
             Err(error) => {
@@ -80,4 +83,14 @@ impl Upload<'_> {
             }
         }
     }
+}
+
+/// Names and messages of tests are output of the job.
+fn masked(tests: Tests, record: &Record) -> Tests {
+    let failing = tests.failing.iter().map(|test| FailingTest {
+        class: test.class.as_deref().map(|class| record.masked(class)),
+        name: record.masked(&test.name),
+        message: test.message.as_deref().map(|message| record.masked(message)),
+    });
+    Tests { failing: failing.collect(), ..tests }
 }

@@ -99,6 +99,7 @@ impl Dispatcher {
             trace: outcome.trace,
             artifacts: outcome.artifacts,
             coverage: outcome.coverage,
+            tests: outcome.tests,
         };
         self.send(key.0, Event::JobFinished(Box::new(finished))).await;
         if end.status == Status::Skipped {
@@ -122,7 +123,7 @@ impl Dispatcher {
             (Status::Canceled, _) => AttemptResult::Canceled,
             _ => AttemptResult::Success,
         };
-        outcome::without_trace(result)
+        Outcome::bare(result)
     }
 
     async fn start(&mut self, key: Key, number: u32) {
@@ -172,7 +173,7 @@ impl Dispatcher {
     fn trigger(&mut self, key: Key, number: u32, (cancel, kill): (CancellationToken, CancellationToken)) {
         let member = &self.branches[key.0.0].member;
         if child::include(member.pipeline.job(key.1)).is_none() {
-            let outcome = outcome::without_trace(AttemptResult::Success);
+            let outcome = Outcome::bare(AttemptResult::Success);
             self.tasks.spawn(async move { Happening::Ended(key, number, outcome) });
             return;
         }
@@ -182,10 +183,10 @@ impl Dispatcher {
             let created = tokio::select! {
                 created = creation => created,
                 () = cancel.cancelled() => {
-                    return Happening::Ended(key, number, outcome::without_trace(AttemptResult::Canceled));
+                    return Happening::Ended(key, number, Outcome::bare(AttemptResult::Canceled));
                 }
                 () = kill.cancelled() => {
-                    return Happening::Ended(key, number, outcome::without_trace(AttemptResult::Canceled));
+                    return Happening::Ended(key, number, Outcome::bare(AttemptResult::Canceled));
                 }
             };
             let broken =
@@ -201,7 +202,7 @@ impl Dispatcher {
             Err(outcome) => return self.ended(key, *outcome).await,
         };
         if self.running.get(&key).is_some_and(|running| running.cancel.is_cancelled()) {
-            return self.ended(key, outcome::without_trace(AttemptResult::Canceled)).await;
+            return self.ended(key, Outcome::bare(AttemptResult::Canceled)).await;
         }
         let (pipeline, job): Key = key;
         let name = self.name(key);

@@ -232,7 +232,7 @@ impl Dispatcher {
                 // Child pipelines before the jobs that wait for them.
                 jobs.sort_by_key(|(pipeline, job)| (std::cmp::Reverse(*pipeline), *job));
                 for key in jobs {
-                    self.ended(key, outcome::without_trace(AttemptResult::Canceled)).await;
+                    self.ended(key, Outcome::bare(AttemptResult::Canceled)).await;
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! What the end of an attempt comes to.
 
-use std::{any::Any, path::PathBuf};
+use std::any::Any;
 
 use super::{AttemptResult, Outcome};
 use crate::{
@@ -30,11 +30,6 @@ impl Outcome {
     }
 }
 
-/// An end of which nothing else is known.
-pub(super) fn without_trace(result: AttemptResult) -> Outcome {
-    Outcome { result, tail: Vec::new(), trace: PathBuf::new(), artifacts: 0, coverage: None }
-}
-
 /// What a child pipeline that failed is to the trigger job that waits for it.
 pub(super) fn child_failed<'j>(failed: impl Iterator<Item = &'j str>) -> AttemptResult {
     let names: Vec<String> = failed.map(|name| format!("`{name}`")).collect();
@@ -55,5 +50,5 @@ pub(super) fn broken(panic: &(dyn Any + Send)) -> Outcome {
         message: format!("podline went wrong: {}", text.as_deref().unwrap_or("no message")),
         help: Some("this is a mistake of podline, not of the job: please report it".to_owned()),
     };
-    without_trace(AttemptResult::Failed { failure, exit_code: None })
+    Outcome::bare(AttemptResult::Failed { failure, exit_code: None })
 }

@@ -53,7 +53,7 @@ impl Execute for Scripted {
             result = ended => result.expect("the script ends here"),
             () = kill.cancelled(), if !self.stubborn => AttemptResult::Canceled,
         };
-        Outcome { result, tail: vec![], trace: "trace.log".into(), artifacts: 0, coverage: None }
+        Outcome { trace: "trace.log".into(), ..Outcome::bare(result) }
     }
 }
 

@@ -10,11 +10,13 @@ use std::{
 use super::{
     dotenv::{self, DotenvError},
     incoming::{self, FetchError, IncomingError},
+    junit::Suite,
     selection::{Wanted, select},
 };
 use crate::{
     config::keyword::job::UploadWhen,
     engine::{self, File, Pods},
+    event::Tests,
     pipeline::{JobId, job::PipelineNeed},
     runner::Build,
 };
@@ -90,6 +92,10 @@ pub struct Taken {
     pub files: usize,
     /// What the runner says of it, line by line.
     pub lines: Vec<String>,
+    /// What JUnit reports say, where there are some.
+    pub tests: Option<Tests>,
+    /// What must be known of them.
+    pub remarks: Vec<String>,
 }
 
 impl ArtifactStore {
@@ -209,8 +215,10 @@ impl ArtifactStore {
             let paths = texts(paths);
             let wanted = Wanted { paths: &paths, exclude: &[], untracked: None };
             let stored = archive(build, wanted, source, &into, &mut taken.lines).await?;
-            if kind == "dotenv" && stored > 0 {
-                kept.dotenv = read_dotenv(&into)?;
+            match kind.as_str() {
+                "dotenv" if stored > 0 => kept.dotenv = read_dotenv(&into)?,
+                "junit" if stored > 0 => read_junit(&into, &build.project_dir, &mut taken)?,
+                _ => {}
             }
         }
         self.note_project(build)?;
@@ -367,4 +375,25 @@ fn read_dotenv(archive: &Path) -> Result<Vec<(String, String)>, ArtifactsError> 
         variables.extend(parsed.map_err(|source| ArtifactsError::Dotenv { path, source })?);
     }
     Ok(variables)
+}
+
+/// Sums up the tests of JUnit reports. GitLab shows a report that it cannot read as an error, and lets the job
+/// be.
+fn read_junit(archive: &Path, project_dir: &str, taken: &mut Taken) -> Result<(), ArtifactsError> {
+    let io = |error| ArtifactsError::Incoming(IncomingError::Io(error));
+    let mut suite = Suite::default();
+    let file = std::fs::File::open(archive).map_err(io)?;
+    for entry in tar::Archive::new(file).entries().map_err(io)? {
+        let entry = entry.map_err(io)?;
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let path = entry.path().map_err(io)?.into_owned();
+        if let Err(error) = suite.add(entry) {
+            let path = path.strip_prefix(project_dir.trim_start_matches('/')).unwrap_or(&path).display();
+            taken.remarks.push(format!("JUnit report `{path}` is not read: {error}"));
+        }
+    }
+    taken.tests = Some(suite.tests());
+    Ok(())
 }

@@ -5,6 +5,7 @@ pub mod artifacts;
 pub mod cache;
 pub mod dotenv;
 pub mod incoming;
+pub mod junit;
 pub mod selection;
 pub mod sources;
 mod tarball;

@@ -154,13 +154,9 @@ impl Bridge<'_> {
         text.push_str(&format!("Job failed: {}\n", failure.message));
         let folder = trace.parent().map(std::fs::create_dir_all);
         let is_written = folder.is_some_and(|made| made.is_ok()) && std::fs::write(&trace, text).is_ok();
-        Box::new(Outcome {
-            result: AttemptResult::Failed { failure, exit_code: None },
-            tail,
-            trace: if is_written { trace } else { PathBuf::new() },
-            artifacts: 0,
-            coverage: None,
-        })
+        let trace = if is_written { trace } else { PathBuf::new() };
+        let result = AttemptResult::Failed { failure, exit_code: None };
+        Box::new(Outcome { tail, trace, ..Outcome::bare(result) })
     }
 }
 

@@ -41,7 +41,7 @@ function draw_chips() {
 function draw_table() {
   const body = byId("jobs").tBodies[0];
   body.replaceChildren(...data.jobs.map((job, at) => {
-    const last = job.attempts.at(-1), note = job.reason ?? last?.failure?.message.split("\n")[0] ?? (last?.artifacts ? `${last.artifacts} artifact file${last.artifacts === 1 ? "" : "s"}` : "");
+    const last = job.attempts.at(-1), note = job.reason ?? last?.failure?.message.split("\n")[0] ?? (last?.tests?.total ? sum_of(last.tests) : null) ?? (last?.artifacts ? `${last.artifacts} artifact file${last.artifacts === 1 ? "" : "s"}` : "");
     const exit = last?.exit_code ? String(last.exit_code) : "";
     return make("tr", { "data-job": at, onclick: () => open_job(at) },
       make("td", { class: "muted" }, data.stages[job.stage]),
@@ -93,11 +93,13 @@ function draw_job() {
   const facts = [data.stages[job.stage]];
   if (attempt) facts.push(took((attempt.to ?? data.took) - attempt.from), data.lanes[attempt.lane]);
   if (attempt?.exit_code) facts.push(`exit code ${attempt.exit_code}`);
+  if (attempt?.tests?.total) facts.push(sum_of(attempt.tests));
   if (attempt?.artifacts) facts.push(`${attempt.artifacts} artifact file${attempt.artifacts === 1 ? "" : "s"}`);
   byId("job-facts").textContent = facts.join(" · ");
   const failure = attempt?.failure, reason = failure?.message ?? job.reason;
   byId("failure").hidden = !reason;
   byId("failure").replaceChildren(...nodes(reason ?? ""), ...(failure?.help ? [shown("div", { class: "help" }, failure.help)] : []));
+  draw_failing(attempt?.tests);
   byId("attempts").replaceChildren(...(job.attempts.length < 2 ? [] : job.attempts.map((it, at) => {
     const is_now = job.attempts.at(state.attempt) === it;
     return make("button", { type: "button", class: "chip", "aria-pressed": String(is_now), onclick: () => { state.attempt = at; draw_job(); } }, mark(it.status, job.allowed), ` attempt ${at + 1}`);

@@ -64,3 +64,17 @@ function draw_pod(attempt) {
   const rows = attempt.containers.map(it => [it.name, it.image, amounts(it.requests), amounts(it.limits)]);
   panel.replaceChildren(table(["container", "image", "requests", "limits"], rows), shown("pre", {}, attempt.pod));
 }
+
+// `12 tests, 1 failed`.
+function sum_of(tests) {
+  const parts = [[tests.failed, "failed"], [tests.errors, "with an error"], [tests.skipped, "skipped"]].filter(([count]) => count);
+  return [`${tests.total} test${tests.total === 1 ? "" : "s"}`, ...parts.map(([count, what]) => `${count} ${what}`)].join(", ");
+}
+
+function draw_failing(tests) {
+  const failing = tests?.failing ?? [], more = (tests?.failed ?? 0) + (tests?.errors ?? 0) - failing.length;
+  byId("failing").hidden = !failing.length;
+  byId("failing").replaceChildren(...failing.map(test => make("li", {}, mark("failed"), " ",
+    shown("span", { class: "mono" }, [test.class, test.name].filter(Boolean).join(" ")), test.message ? shown("div", { class: "muted" }, test.message) : null)),
+  ...(more > 0 ? [shown("li", { class: "muted" }, `and ${more} more`)] : []));
+}

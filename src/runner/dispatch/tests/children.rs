@@ -28,13 +28,7 @@ impl Trigger for Prepared {
                 help: None,
             };
             let result = AttemptResult::Failed { failure, exit_code: None };
-            return Err(Box::new(Outcome {
-                result,
-                tail: vec![],
-                trace: "".into(),
-                artifacts: 0,
-                coverage: None,
-            }));
+            return Err(Box::new(Outcome::bare(result)));
         }
         let jobs = children.remove(0);
         // those that are left are for the child's own children
