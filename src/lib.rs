@@ -15,6 +15,7 @@ pub mod engine;
 pub mod event;
 pub mod fetch;
 pub mod git;
+pub mod mask;
 pub mod pipeline;
 pub mod report;
 pub mod runner;

@@ -2,18 +2,22 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-/// Each room and the rooms it may use. `event` and `git` are single subjects beside the rooms.
+/// Each room and the rooms it may use. `event`, `git` and `mask` are single subjects beside the rooms.
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("pipeline", &["config"]),
     ("scheduler", &["pipeline"]),
     ("event", &["scheduler"]),
     ("git", &[]),
+    ("mask", &[]),
     ("fetch", &["config", "git"]),
     ("engine", &[]),
-    ("runner", &["config", "engine", "event", "git", "pipeline", "scheduler"]),
-    ("report", &["config", "event"]),
-    ("cli", &["config", "engine", "event", "fetch", "git", "pipeline", "report", "runner", "scheduler"]),
+    ("runner", &["config", "engine", "event", "git", "mask", "pipeline", "scheduler"]),
+    ("report", &["config", "event", "mask"]),
+    (
+        "cli",
+        &["config", "engine", "event", "fetch", "git", "mask", "pipeline", "report", "runner", "scheduler"],
+    ),
 ];
 
 #[test]

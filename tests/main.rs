@@ -19,3 +19,4 @@ mod runner_config;
 mod support;
 mod terminal;
 mod tour;
+mod variables;

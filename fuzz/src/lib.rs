@@ -1,5 +1,7 @@
 //! The project that texts are planned in: one file, one event, a small tree.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 use podline::{
     config::{
@@ -34,6 +36,7 @@ pub fn plan(text: &str, event: Event, inputs: &IndexMap<String, String>) -> Plan
     let surroundings = Surroundings {
         loader: &repository,
         variables: &variables,
+        masked: &HashSet::new(),
         inputs,
         changes: &|compare_to| repository.changed_paths(compare_to),
     };
@@ -85,7 +88,8 @@ fn context(event: Event) -> Context {
             user: ("A. U. Thor".to_owned(), "author@example.com".to_owned()),
         },
         pipeline_variables: IndexMap::new(),
-        project_variables: IndexMap::from([("SECRET".to_owned(), "$CI_COMMIT_BRANCH".to_owned())]),
+        settings: Vec::new(),
+        parent: None,
         created_at: "2026-01-02T03:04:05Z".to_owned(),
         pipeline_id: 1,
     }

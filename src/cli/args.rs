@@ -160,6 +160,10 @@ pub struct PipelineArguments {
     /// A pipeline variable; may be given several times.
     #[arg(help_heading = PIPELINE, long = "var", value_name = "NAME=VALUE", value_parser = assignment)]
     pub variables: Vec<(String, String)>,
+    /// Variables that the project has in GitLab's settings, from a file: `.env` lines, or YAML; may be given
+    /// several times.
+    #[arg(help_heading = PIPELINE, long = "var-file", value_name = "PATH")]
+    pub var_files: Vec<PathBuf>,
     /// An input of the configuration's `spec:inputs`; may be given several times.
     #[arg(help_heading = PIPELINE, long = "input", value_name = "NAME=VALUE", value_parser = assignment)]
     pub inputs: Vec<(String, String)>,

@@ -182,5 +182,5 @@ impl Builds {
 }
 
 fn reported((key, value): (String, String)) -> Variable {
-    Variable { key, value, origin: Origin::Dotenv, raw: true, masked: false, file: false }
+    Variable { raw: true, ..Variable::new(key, value, Origin::Dotenv) }
 }

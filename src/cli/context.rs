@@ -6,6 +6,7 @@ use super::{
     Failed,
     args::{EventKind, PipelineArguments},
     project::{CONFIGURATION, Project},
+    variables,
 };
 use crate::{
     pipeline::{
@@ -37,7 +38,7 @@ pub fn context(project: &Project, arguments: &PipelineArguments, number: u64) ->
             user: facts.user.clone(),
         },
         pipeline_variables: arguments.variables.iter().cloned().collect::<IndexMap<_, _>>(),
-        project_variables: project.file.variables.clone(),
+        settings: variables::read(project, arguments)?,
         created_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         pipeline_id: number,
         parent: None,

@@ -11,7 +11,7 @@ use crate::{
     config::{self, Config, Sources, Span, expand},
     pipeline::{
         self, Explanation, Repository,
-        explain::{ExplainedNeed, ExplainedVariable, NeedState},
+        explain::{ExplainedNeed, ExplainedVariable, NeedState, Withheld},
         job::Origin,
     },
     report::explain::{Explained, Line, Need, Rule, Standing, Variable},
@@ -62,6 +62,7 @@ fn of_job(planned: &Planned, config: &Config, explanation: &Explanation<'_>, vie
         needs: explanation.needs.as_ref().map(|needs| needs.iter().map(|it| need(sources, it)).collect()),
         variables: listed.into_iter().map(|it| variable(sources, it)).collect(),
         unlisted_variables,
+        withheld: explanation.withheld.iter().map(withheld).collect(),
         yaml: lines(config, sources, key),
         ..view
     }
@@ -117,18 +118,37 @@ fn need(sources: &Sources, need: &ExplainedNeed) -> Need {
 }
 
 fn variable(sources: &Sources, explained: &ExplainedVariable) -> Variable {
-    let masked = explained.variable.masked;
-    let shown = |value: &String| if masked { "(masked)".to_owned() } else { value.clone() };
+    let over = |it: &pipeline::job::Variable| (origin(it), value_of(it, &it.value).unwrap_or_default());
     Variable {
         name: explained.variable.key.clone(),
-        value: (!masked).then(|| explained.value.clone()),
-        origin: origin(explained.variable.origin),
+        value: value_of(&explained.variable, &explained.value),
+        file: explained.variable.file,
+        raw: explained.variable.raw,
+        origin: origin(&explained.variable),
         place: explained.span.map(|span| place(sources, span)),
-        overrode: explained.overrode.iter().map(|(from, value)| (origin(*from), shown(value))).collect(),
+        overrode: explained.overrode.iter().map(over).collect(),
     }
 }
 
-fn origin(origin: Origin) -> &'static str {
+fn value_of(variable: &pipeline::job::Variable, value: &str) -> Option<String> {
+    (!variable.masked).then(|| value.to_owned())
+}
+
+fn withheld(withheld: &Withheld) -> (String, String) {
+    let setting = &withheld.setting;
+    (setting.key.clone(), format!("{}, {}", setting.source, withheld.reason))
+}
+
+/// Where a variable comes from: `job`, `podline.toml for review/*`.
+fn origin(variable: &pipeline::job::Variable) -> String {
+    match &variable.setting {
+        Some(setting) if setting.is_for_all() => setting.source.clone(),
+        Some(setting) => format!("{} for {}", setting.source, setting.scope),
+        None => word(variable.origin).to_owned(),
+    }
+}
+
+fn word(origin: Origin) -> &'static str {
     match origin {
         Origin::Predefined => "GitLab",
         Origin::Global => "global",
@@ -136,7 +156,7 @@ fn origin(origin: Origin) -> &'static str {
         Origin::Matrix => "matrix",
         Origin::Rule => "rule",
         Origin::Dotenv => "dotenv report",
-        Origin::Project => "podline.toml",
+        Origin::Project => "settings",
         Origin::Forwarded => "parent pipeline",
         Origin::CommandLine => "command line",
     }

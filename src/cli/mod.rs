@@ -16,6 +16,7 @@ pub mod repository;
 pub mod runs;
 pub mod settings;
 mod usual;
+pub mod variables;
 pub mod view;
 
 pub use exit_code::ExitCode;

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     config::{self, Config, Diagnostics, Sources, Surroundings},
     fetch::ProjectLoader,
+    mask::Mask,
     pipeline::{
         self, Context, Job, Pipeline, Repository,
         child::{self, Start},
@@ -41,6 +42,8 @@ pub struct Planned {
     pub context: Context,
     /// Paths of the files that jobs find checked out.
     pub tree: Vec<String>,
+    /// Hides the values that nobody may see.
+    pub mask: Mask,
     /// How far podline goes for includes, also of child pipelines.
     reach: Reach,
 }
@@ -58,6 +61,7 @@ impl Planned {
         printer: &Printer,
     ) -> Result<Self, Failed> {
         let context = context::context(project, arguments, number)?;
+        printer.hide(&Mask::new(context.masked()));
         let path = context.project.config_path.clone();
         let reading = Reading {
             inputs: arguments.inputs.iter().cloned().collect(),
@@ -110,13 +114,16 @@ impl Planned {
         let surroundings = Surroundings {
             loader: &loader,
             variables: &variables,
+            masked: &context.masked_keys(),
             inputs: &reading.inputs,
             changes: &|compare_to| repository.changed_paths(compare_to),
         };
         let config = read(&surroundings, &mut sources, &mut diagnostics);
         let pipeline =
             config.as_ref().map(|config| pipeline::create(config, &context, &repository, &mut diagnostics));
-        Self { sources, diagnostics, config, pipeline, context, tree, reach: reading.reach }
+        let mask = Mask::new(context.masked());
+        diagnostics.reword(|text| mask.text(text));
+        Self { sources, diagnostics, config, pipeline, context, tree, mask, reach: reading.reach }
     }
 
     /// Shows what was found wrong, if anything.

@@ -8,7 +8,10 @@ use std::{
 use indexmap::IndexMap;
 use serde::Deserialize;
 
-use super::args::{EngineKind, ImageFallback};
+use super::{
+    args::{EngineKind, ImageFallback},
+    variables::Written,
+};
 use crate::config::keyword::duration;
 
 /// Name of the file, beside `.gitlab-ci.yml`.
@@ -25,7 +28,7 @@ pub struct ProjectFile {
     /// `[includes]`: where a project of `include: project` is checked out.
     pub includes: IndexMap<String, PathBuf>,
     /// `[variables]`: what the project has in GitLab's settings.
-    pub variables: IndexMap<String, String>,
+    pub variables: IndexMap<String, Written>,
     /// `[hook]`: what a push runs.
     pub hook: Hook,
 }
@@ -94,6 +97,8 @@ pub struct Run {
     pub no_delay: bool,
     /// `--manual`.
     pub manual: Vec<String>,
+    /// `--var-file`, relative to the project.
+    pub var_file: Vec<PathBuf>,
 }
 
 /// Why a `podline.toml` cannot be used.
@@ -113,7 +118,7 @@ pub enum ProjectFileError {
         /// The file.
         path: PathBuf,
         /// The place, the line and what was expected.
-        cause: Box<toml::de::Error>,
+        cause: String,
     },
 }
 
@@ -125,7 +130,7 @@ impl ProjectFile {
         for path in [&mut run.runner_config, &mut run.kind_config].into_iter().flatten() {
             *path = project.join(&path);
         }
-        for path in self.includes.values_mut() {
+        for path in self.includes.values_mut().chain(&mut run.var_file) {
             *path = project.join(&path);
         }
         self
@@ -138,12 +143,25 @@ impl ProjectFile {
     pub fn read(project: &Path) -> Result<Self, ProjectFileError> {
         let path = project.join(NAME);
         match std::fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text)
-                .map_err(|cause| ProjectFileError::Wrong { path, cause: Box::new(cause) }),
+            Ok(text) => toml::from_str(&text).map_err(|error| {
+                let cause = said(&error, &text);
+                ProjectFileError::Wrong { path, cause }
+            }),
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(cause) => Err(ProjectFileError::Unreadable { path, cause }),
         }
     }
+}
+
+/// What is wrong, with the line; but a line of `[variables]` may have a secret in it.
+fn said(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let table = before.lines().rev().find(|line| line.starts_with('[')).unwrap_or_default();
+    if !table.starts_with("[variables") {
+        return error.to_string();
+    }
+    let line = before.matches('\n').count() + 1;
+    format!("TOML parse error at line {line}, in `[variables]`\n{}", error.message())
 }
 
 #[cfg(test)]

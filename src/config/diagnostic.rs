@@ -82,6 +82,17 @@ impl Diagnostics {
         self.list.extend(other.list);
     }
 
+    /// Puts what they say into other words, for instance without what nobody may see.
+    pub fn reword(&mut self, reword: impl Fn(&str) -> String) {
+        for diagnostic in &mut self.list {
+            diagnostic.message = reword(&diagnostic.message);
+            diagnostic.help = diagnostic.help.as_deref().map(&reword);
+            for (_, label) in &mut diagnostic.related {
+                *label = reword(label);
+            }
+        }
+    }
+
     /// Whether GitLab would refuse the configuration.
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)

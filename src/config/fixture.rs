@@ -17,6 +17,7 @@ pub(super) struct Project {
     files: BTreeMap<String, String>,
     external: HashMap<External, String>,
     variables: IndexMap<String, String>,
+    masked: std::collections::HashSet<String>,
     inputs: IndexMap<String, String>,
     changed: Option<Vec<String>>,
 }
@@ -58,6 +59,12 @@ impl Project {
         self
     }
 
+    /// Makes a variable one whose value nobody may see.
+    pub(super) fn masked(mut self, name: &str) -> Self {
+        self.masked.insert(name.to_owned());
+        self
+    }
+
     pub(super) fn input(mut self, name: &str, value: &str) -> Self {
         self.inputs.insert(name.to_owned(), value.to_owned());
         self
@@ -73,6 +80,7 @@ impl Project {
         let surroundings = Surroundings {
             loader: self,
             variables: &self.variables,
+            masked: &self.masked,
             inputs: &self.inputs,
             changes: &|_| self.changed.clone(),
         };
@@ -90,6 +98,7 @@ impl Project {
         let surroundings = Surroundings {
             loader: self,
             variables: &self.variables,
+            masked: &self.masked,
             inputs: &self.inputs,
             changes: &|_| self.changed.clone(),
         };

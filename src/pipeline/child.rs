@@ -109,12 +109,8 @@ fn forwarded(parent: &Context, job: &Job, start: &Start) -> Vec<Variable> {
 /// All variables of a trigger job, lowest first.
 fn variables(parent: &Context, job: &Job, start: &Start) -> Vec<Variable> {
     let variable = |key: &str, value: &str, origin| Variable {
-        key: key.to_owned(),
-        value: value.to_owned(),
-        origin,
         raw: origin == Origin::Dotenv,
-        masked: false,
-        file: false,
+        ..Variable::new(key, value, origin)
     };
     let id = parent.pipeline_id.to_string();
     let project = job.variables.get("CI_PROJECT_URL");

@@ -1,8 +1,10 @@
 //! What a pipeline is created for: the event, git facts and the user's variables.
 
+use std::{collections::HashSet, sync::Arc};
+
 use indexmap::IndexMap;
 
-use super::job::Variable;
+use super::{job::Variable, setting::Setting};
 
 /// Everything about the world that decides which jobs exist.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,8 +17,8 @@ pub struct Context {
     pub project: Project,
     /// Variables from the command line: above everything else.
     pub pipeline_variables: IndexMap<String, String>,
-    /// Variables that the project has in GitLab's settings (`[variables]` in `podline.toml`).
-    pub project_variables: IndexMap<String, String>,
+    /// Variables that the project has in GitLab's settings; of two with one key and scope, the later counts.
+    pub settings: Vec<Arc<Setting>>,
     /// When the pipeline is created, RFC 3339.
     pub created_at: String,
     /// Number of the pipeline: made up, the same in all its jobs.
@@ -43,6 +45,31 @@ impl Context {
             Some(_) => "parent_pipeline",
             None => self.event.source(),
         }
+    }
+
+    /// Whether the branch is protected: only the default branch is, as git does not know of others.
+    pub fn is_protected(&self) -> bool {
+        let is_branch = !matches!(self.event, Event::Tag { .. } | Event::MergeRequest(_));
+        is_branch && self.event.ref_name() == self.project.default_branch
+    }
+
+    /// The settings that pipelines of this ref have.
+    pub(super) fn settings_here(&self) -> Vec<Arc<Setting>> {
+        let is_protected = self.is_protected();
+        self.settings.iter().filter(|setting| is_protected || !setting.protected).cloned().collect()
+    }
+
+    /// Keys of variables whose values nobody may see.
+    pub fn masked_keys(&self) -> HashSet<String> {
+        let settings = self.settings.iter().filter(|it| it.masked).map(|it| it.key.clone());
+        settings.collect()
+    }
+
+    /// The values that nobody may see: those of masked settings, and of masked variables of a parent.
+    pub fn masked(&self) -> impl Iterator<Item = String> {
+        let settings = self.settings.iter().filter(|it| it.masked).map(|it| it.value.clone());
+        let forwarded = self.parent.iter().flat_map(|parent| &parent.variables);
+        settings.chain(forwarded.filter(|it| it.masked).map(|it| it.value.clone()))
     }
 }
 

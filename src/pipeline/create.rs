@@ -13,7 +13,7 @@ use super::{
     policy, predefined,
     predefined::JobFacts,
     rules::{self, Conditions},
-    variables::{Collection, Parts, Scope, Shared},
+    variables::{Collection, OfJob, Parts, Scope, Shared},
     workflow::{self, Decided},
 };
 use crate::config::{
@@ -192,13 +192,14 @@ impl<'c, 'r> Creation<'c, 'r> {
         rule: Option<&Rule>,
         is_manual: bool,
     ) -> (Collection, Option<Environment>) {
-        let variables = self.variables.of_job(Parts {
+        let parts = Parts {
             inherit: &job.inherit_variables,
             own: &job.variables,
             matrix: &instance.variables,
             rule: rule.map(|rule| &rule.variables),
-        });
-        let with = |environment: Option<&Environment>| {
+            environment: None,
+        };
+        let with = |variables: &OfJob, environment: Option<&Environment>| {
             variables.over(predefined::of_job(&JobFacts {
                 name: &instance.name,
                 group: &job.name,
@@ -210,15 +211,20 @@ impl<'c, 'r> Creation<'c, 'r> {
                 tier: job.environment.as_ref().and_then(|environment| environment.tier.as_deref()),
             }))
         };
-        let list = with(None);
+        let unscoped = self.variables.of_job(parts);
+        let list = with(&unscoped, None);
         let Some(written) = &job.environment else { return (list, None) };
         let name = Scope::new(&list).expand(&written.name);
-        let mut environment = Environment { name, url: None, action: written.action };
-        let list = with(Some(&environment));
+        let variables = match self.variables.has_scopes() {
+            true => self.variables.of_job(Parts { environment: Some(&name), ..parts }),
+            false => unscoped,
+        };
+        let mut environment = Environment { name: name.clone(), url: None, action: written.action };
+        let list = with(&variables, Some(&environment));
         let Some(url) = &written.url else { return (list, Some(environment)) };
         // A dotenv report may still bring what is unknown now.
         environment.url = Some(Scope::new(&list).expand_existing(url));
-        (with(Some(&environment)), Some(environment))
+        (with(&variables, Some(&environment)), Some(environment))
     }
 
     /// The same once rules are decided: most often what they have seen.
@@ -377,14 +383,7 @@ fn held(job: &keyword::Job, environment: Option<&Environment>) -> Option<String>
 
 /// A stand-in for a token that only a server can sign.
 fn dummy(name: &str) -> Variable {
-    Variable {
-        key: name.to_owned(),
-        value: "podline-dummy-token".to_owned(),
-        origin: Origin::Predefined,
-        raw: true,
-        masked: false,
-        file: false,
-    }
+    Variable { raw: true, ..Variable::new(name, "podline-dummy-token", Origin::Predefined) }
 }
 
 fn report_cycle(jobs: &[Job], diagnostics: &mut Diagnostics) {

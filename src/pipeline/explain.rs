@@ -6,7 +6,7 @@ mod variable;
 
 pub use clause::{Clause, ExplainedRule};
 pub use need::{ExplainedNeed, NeedState};
-pub use variable::{ExplainedVariable, of_workflow};
+pub use variable::{ExplainedVariable, Withheld, of_workflow};
 
 use super::{
     Pipeline, Repository,
@@ -35,6 +35,8 @@ pub struct Explanation<'c> {
     pub needs: Option<Vec<ExplainedNeed>>,
     /// Its variables in the order of their names, as far as rules see them where it is left out.
     pub variables: Vec<ExplainedVariable>,
+    /// Variables of the project's settings that it does not have.
+    pub withheld: Vec<Withheld>,
 }
 
 /// Explains a job, named by its key (its first instance is then explained) or as an instance; `None` where
@@ -50,7 +52,7 @@ pub fn explain<'c>(
     let conditions = Conditions::new(repository, &context.project.path);
     let workflow = workflow::decide(config, context, &conditions).ok()?;
     let creation = Creation::new(config, context, &conditions, &workflow);
-    let (before, _) = creation.variables(job, &instance, None, is_manual_itself(job));
+    let (before, environment) = creation.variables(job, &instance, None, is_manual_itself(job));
     let scope = Scope::new(&before);
     let rules = match &job.rules {
         Some(rules) => clause::of_rules(rules, &conditions, &scope),
@@ -61,8 +63,11 @@ pub fn explain<'c>(
         let at = rules.iter().position(|rule| rule.decides)?;
         list.get(at)
     });
+    let list = present.map_or(&before, |job| &job.variables);
+    let environment = environment.as_ref().map(|environment| environment.name.as_str());
+    let withheld = variable::withheld(context, list, environment);
     let variables = variable::explained(
-        present.map_or(&before, |job| &job.variables),
+        list,
         &variable::Blocks {
             global: &workflow.global,
             job: &job.variables,
@@ -71,7 +76,7 @@ pub fn explain<'c>(
     );
     let needs =
         needs_of(job, matched).map(|written| need::explained(config, pipeline, job, &instance, written));
-    Some(Explanation { job, name: instance.name, others, rules, needs, variables })
+    Some(Explanation { job, name: instance.name, others, rules, needs, variables, withheld })
 }
 
 /// The job, the instance that is meant, and the names of the others.

@@ -2,7 +2,7 @@
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
-use super::variables::Collection;
+use super::{setting::Setting, variables::Collection};
 use crate::config::keyword::job::{
     AllowFailure, Artifacts, Cache, EnvironmentAction, Image, Retry, Service, Trigger,
 };
@@ -152,6 +152,16 @@ pub struct Variable {
     pub masked: bool,
     /// Whether the job sees the path of a file that holds the value.
     pub file: bool,
+    /// What the project's settings say of it, where it comes from there.
+    pub setting: Option<Arc<Setting>>,
+}
+
+impl Variable {
+    /// A variable with nothing special about it.
+    pub fn new(key: impl Into<String>, value: impl Into<String>, origin: Origin) -> Self {
+        let (key, value) = (key.into(), value.into());
+        Self { key, value, origin, raw: false, masked: false, file: false, setting: None }
+    }
 }
 
 /// Where a variable comes from, by precedence: lowest first.
@@ -169,7 +179,7 @@ pub enum Origin {
     Rule,
     /// An earlier job's dotenv report.
     Dotenv,
-    /// The project's settings (`podline.toml`).
+    /// The project's settings.
     Project,
     /// The parent pipeline forwards it.
     Forwarded,

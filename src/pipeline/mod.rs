@@ -16,6 +16,7 @@ mod policy;
 pub mod predefined;
 mod rules;
 mod select;
+pub mod setting;
 pub mod slug;
 pub mod variables;
 mod workflow;
@@ -27,6 +28,7 @@ pub use job::{Job, JobId};
 pub use plan::Plan;
 pub use predefined::before_pipeline;
 pub use rules::Found;
+pub use setting::Setting;
 
 use crate::config::Spanned;
 pub use crate::config::keyword::{

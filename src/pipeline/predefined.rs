@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use super::{
     context::{Context, Event, MergeRequest},
     job::{Environment, Origin, Variable},
+    setting,
     slug::{environment_slug, slugify},
 };
 use crate::config::keyword::job::EnvironmentAction;
@@ -27,14 +28,7 @@ struct List(Vec<Variable>);
 
 impl List {
     fn add(&mut self, key: &str, value: impl Into<String>) {
-        self.0.push(Variable {
-            key: key.to_owned(),
-            value: value.into(),
-            origin: Origin::Predefined,
-            raw: false,
-            masked: false,
-            file: false,
-        });
+        self.0.push(Variable::new(key, value, Origin::Predefined));
     }
 }
 
@@ -46,7 +40,8 @@ pub fn before_pipeline(context: &Context) -> IndexMap<String, String> {
         predefined.map(|variable| (variable.key, variable.value)).collect();
     // A pipeline has its number only once it is there.
     variables.shift_remove("CI_PIPELINE_IID");
-    variables.extend(context.project_variables.clone());
+    let settings = setting::applicable(&context.settings_here(), None);
+    variables.extend(settings.into_iter().map(|variable| (variable.key, variable.value)));
     let forwarded = context.parent.iter().flat_map(|parent| &parent.variables);
     variables.extend(forwarded.map(|variable| (variable.key.clone(), variable.value.clone())));
     variables.extend(context.pipeline_variables.clone());
@@ -162,15 +157,9 @@ fn of_commit(list: &mut List, context: &Context) {
     let is_long = title.chars().count() >= 100;
     let description = if is_long { &commit.message } else { rest };
     list.add("CI_COMMIT_DESCRIPTION", description.strip_suffix('\n').unwrap_or(description));
-    list.add("CI_COMMIT_REF_PROTECTED", is_protected(context, name).to_string());
+    list.add("CI_COMMIT_REF_PROTECTED", context.is_protected().to_string());
     list.add("CI_COMMIT_TIMESTAMP", &commit.timestamp);
     list.add("CI_COMMIT_AUTHOR", &commit.author);
-}
-
-/// Only the default branch is protected unless the project's settings say more.
-fn is_protected(context: &Context, branch: &str) -> bool {
-    let is_branch = !matches!(context.event, Event::Tag { .. } | Event::MergeRequest(_));
-    is_branch && branch == context.project.default_branch
 }
 
 fn of_merge_request(list: &mut List, context: &Context, request: &MergeRequest) {

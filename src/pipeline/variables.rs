@@ -10,6 +10,7 @@ use super::{
     context::Context,
     job::{Origin, Variable},
     predefined,
+    setting::{self, Setting},
 };
 use crate::config::{
     expand::{self, Definition, ExpandError, Options},
@@ -49,8 +50,16 @@ impl Layer {
         Self::new(of_block(block, origin))
     }
 
-    fn of_settings(variables: &indexmap::IndexMap<String, String>, origin: Origin) -> Arc<Self> {
-        Self::new(variables.iter().map(|(key, value)| plain(key, value, origin)))
+    /// Variables that may have one key several times, lowest first: as many layers as that takes.
+    fn stacked(variables: Vec<Variable>) -> Vec<Arc<Self>> {
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        let mut layers: Vec<Vec<Variable>> = Vec::new();
+        for variable in variables {
+            let at = seen.entry(variable.key.clone()).and_modify(|at| *at += 1).or_default();
+            layers.resize_with(layers.len().max(*at + 1), Vec::new);
+            layers[*at].push(variable);
+        }
+        layers.into_iter().map(Self::new).collect()
     }
 
     fn position(&self, key: &str) -> Option<usize> {
@@ -101,8 +110,38 @@ pub(super) struct Shared {
     predefined: Arc<Layer>,
     /// Top-level variables with those of the workflow rule over them.
     global: Arc<Layer>,
-    /// What wins over the file: the user, the project's settings, the parent pipeline, the command line.
-    settings: [Arc<Layer>; 4],
+    /// The user who starts the pipeline: wins over the file.
+    user: Arc<Layer>,
+    /// The project's settings: win over the user.
+    settings: Settings,
+    /// What wins over the settings: the parent pipeline, the command line.
+    pipeline: [Arc<Layer>; 2],
+}
+
+/// The project's settings, as far as pipelines of the ref have them.
+struct Settings {
+    list: Vec<Arc<Setting>>,
+    /// Those of jobs without an environment.
+    for_all: Vec<Arc<Layer>>,
+    /// Whether some are for certain environments only.
+    has_scopes: bool,
+}
+
+impl Settings {
+    fn new(list: Vec<Arc<Setting>>) -> Self {
+        Self {
+            for_all: Layer::stacked(setting::applicable(&list, None)),
+            has_scopes: list.iter().any(|setting| !setting.is_for_all()),
+            list,
+        }
+    }
+
+    fn layers(&self, environment: Option<&str>) -> Vec<Arc<Layer>> {
+        match environment {
+            Some(name) if self.has_scopes => Layer::stacked(setting::applicable(&self.list, Some(name))),
+            _ => self.for_all.clone(),
+        }
+    }
 }
 
 impl Shared {
@@ -111,29 +150,42 @@ impl Shared {
         Self {
             predefined: Layer::new(predefined),
             global: Layer::of_block(global, Origin::Global),
-            settings: [
-                Layer::new(predefined::of_user(context)),
-                Layer::of_settings(&context.project_variables, Origin::Project),
+            user: Layer::new(predefined::of_user(context)),
+            settings: Settings::new(context.settings_here()),
+            pipeline: [
                 Layer::new(context.parent.iter().flat_map(|parent| parent.variables.clone())),
-                Layer::of_settings(&context.pipeline_variables, Origin::CommandLine),
+                Layer::new(context.pipeline_variables.iter().map(given)),
             ],
         }
     }
 
+    /// Whether the variables of a job depend on its environment.
+    pub(super) fn has_scopes(&self) -> bool {
+        self.settings.has_scopes
+    }
+
+    /// What wins over the file.
+    fn over_the_file(&self, environment: Option<&str>) -> Vec<Arc<Layer>> {
+        let mut layers = vec![self.user.clone()];
+        layers.extend(self.settings.layers(environment));
+        layers.extend(self.pipeline.iter().cloned());
+        layers
+    }
+
     /// The variables that `workflow` sees.
     pub(super) fn of_workflow(&self) -> Collection {
-        let file = [&self.predefined, &self.global];
-        Collection { layers: file.into_iter().chain(&self.settings).cloned().collect() }
+        let file = [self.predefined.clone(), self.global.clone()];
+        Collection { layers: file.into_iter().chain(self.over_the_file(None)).collect() }
     }
 
     /// The variables of a job (`Variables::Builder#scoped_variables`), over what GitLab says of it.
     pub(super) fn of_job(&self, parts: Parts<'_>) -> OfJob {
-        let matrix = parts.matrix.iter().map(|(key, value)| plain(key, value, Origin::Matrix));
+        let matrix = parts.matrix.iter().map(|(key, value)| Variable::new(key, value, Origin::Matrix));
         let mut layers = vec![self.predefined.clone(), self.inherited(parts.inherit)];
         layers.push(Layer::of_block(parts.own, Origin::Job));
         layers.push(Layer::new(matrix));
         layers.extend(parts.rule.map(|block| Layer::of_block(block, Origin::Rule)));
-        layers.extend(self.settings.iter().cloned());
+        layers.extend(self.over_the_file(parts.environment));
         layers.retain(|layer| !layer.list.is_empty());
         OfJob(Collection { layers })
     }
@@ -162,39 +214,43 @@ impl OfJob {
 }
 
 /// What a job's variables are put together from, besides those that all jobs share.
+#[derive(Clone, Copy)]
 pub(super) struct Parts<'p> {
     pub(super) inherit: &'p Inherit,
     pub(super) own: &'p Variables,
     pub(super) matrix: &'p [(String, String)],
     pub(super) rule: Option<&'p Variables>,
+    /// Name of the environment, which selects among the settings.
+    pub(super) environment: Option<&'p str>,
 }
 
 /// A block of the file as variables of an origin.
 fn of_block(block: &Variables, origin: Origin) -> impl Iterator<Item = Variable> + '_ {
     block.iter().map(move |(key, variable)| Variable {
-        key: key.clone(),
-        value: variable.value.clone(),
-        origin,
         raw: !variable.expand,
-        masked: false,
-        file: false,
+        ..Variable::new(key, &variable.value, origin)
     })
 }
 
-fn plain(key: &str, value: &str, origin: Origin) -> Variable {
-    Variable { key: key.to_owned(), value: value.to_owned(), origin, raw: false, masked: false, file: false }
+fn given((key, value): (&String, &String)) -> Variable {
+    Variable::new(key, value, Origin::CommandLine)
 }
 
 /// Variables by name.
 pub(super) struct Scope<'v> {
     collection: &'v Collection,
+    options: Options,
     /// The values of those that refer to others or are referred to.
     expanded: OnceCell<Result<HashMap<String, String>, ExpandError>>,
 }
 
 impl<'v> Scope<'v> {
     pub(super) fn new(collection: &'v Collection) -> Self {
-        Self { collection, expanded: OnceCell::new() }
+        Self::with(collection, Options::EMPTY_UNKNOWN)
+    }
+
+    pub(super) fn with(collection: &'v Collection, options: Options) -> Self {
+        Self { collection, options, expanded: OnceCell::new() }
     }
 
     /// The value as written: what `rules:if` sees.
@@ -217,7 +273,7 @@ impl<'v> Scope<'v> {
         self.expanded.get_or_init(|| {
             let list = self.concerned();
             let definitions: Vec<Definition<'_>> = list.iter().map(|variable| definition(variable)).collect();
-            let values = expand::expand_all(&definitions, Options::EMPTY_UNKNOWN)?;
+            let values = expand::expand_all(&definitions, self.options)?;
             Ok(list.iter().map(|variable| variable.key.clone()).zip(values).collect())
         })
     }
@@ -265,7 +321,7 @@ fn definition(variable: &Variable) -> Definition<'_> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Collection, Layer, Scope, definition, plain};
+    use super::{Collection, Layer, Scope, definition};
     use crate::{
         config::expand::{Options, expand_all},
         pipeline::job::{Origin, Variable},
@@ -280,9 +336,9 @@ mod tests {
             let entries: std::collections::BTreeMap<_, _> = entries.collect();
             let own = entries
                 .into_iter()
-                .map(|(key, (value, raw))| Variable { raw, ..plain(&key, &value, Origin::Job) });
+                .map(|(key, (value, raw))| Variable { raw, ..Variable::new(key, value, Origin::Job) });
             let others =
-                (0..if is_long { 20 } else { 0 }).map(|at| plain(&format!("Z{at}"), "z", Origin::Job));
+                (0..if is_long { 20 } else { 0 }).map(|at| Variable::new(format!("Z{at}"), "z", Origin::Job));
             own.chain(others).collect()
         })
     }

@@ -8,6 +8,7 @@ use super::{
     text,
     theme::{Label, Look, Theme},
 };
+use crate::mask::Mask;
 
 /// A job as it is explained; `cli` fills it.
 #[derive(Debug, Clone, Default, serde::Serialize)]
@@ -32,6 +33,8 @@ pub struct Explained {
     pub variables: Vec<Variable>,
     /// How many variables of GitLab's are not listed.
     pub unlisted_variables: usize,
+    /// Variables of the project's settings that it does not have, each with the reason.
+    pub withheld: Vec<(String, String)>,
     /// Its effective configuration, line by line.
     pub yaml: Vec<Line>,
 }
@@ -82,12 +85,16 @@ pub struct Variable {
     pub name: String,
     /// Its value, expanded; absent where it is masked.
     pub value: Option<String>,
-    /// Where it comes from: `the job`, `the command line`.
-    pub origin: &'static str,
+    /// Whether the job sees the path of a file that has the value.
+    pub file: bool,
+    /// Whether references in the value are left alone.
+    pub raw: bool,
+    /// Where it comes from: `job`, `command line`, `podline.toml for production`.
+    pub origin: String,
     /// The place, where it is in a file.
     pub place: Option<String>,
-    /// What it overrode, nearest first: the origin and the value.
-    pub overrode: Vec<(&'static str, String)>,
+    /// What it overrode, nearest first: the origin and the value, which is empty where it is masked.
+    pub overrode: Vec<(String, String)>,
 }
 
 /// A line of YAML.
@@ -99,6 +106,46 @@ pub struct Line {
     pub from: Option<String>,
     /// `file:line` that it comes from.
     pub place: Option<String>,
+}
+
+impl Explained {
+    /// Hides the values that nobody may see, before anything is cut or wrapped.
+    pub fn hide(&mut self, mask: &Mask) {
+        if mask.is_empty() {
+            return;
+        }
+        for text in self.texts() {
+            *text = mask.text(text);
+        }
+    }
+
+    /// All texts that may have a value in them.
+    fn texts(&mut self) -> Vec<&mut String> {
+        let mut texts = vec![&mut self.name, &mut self.pipeline];
+        texts.extend(self.others.iter_mut());
+        for rule in self.workflow.iter_mut().chain(&mut self.rules) {
+            texts.extend(rule.sets.iter_mut());
+            for clause in &mut rule.clauses {
+                texts.extend([&mut clause.text, &mut clause.meaning]);
+                texts.extend(clause.parts.iter_mut().flat_map(|part| part.value.iter_mut()));
+            }
+        }
+        texts.extend(self.facts.iter_mut().map(|fact| &mut fact.value));
+        texts.extend(self.needs.iter_mut().flatten().flat_map(|need| [&mut need.name, &mut need.state]));
+        for variable in &mut self.variables {
+            texts.extend(variable.value.iter_mut());
+            texts.extend(variable.overrode.iter_mut().map(|(_, value)| value));
+        }
+        texts.extend(self.yaml.iter_mut().map(|line| &mut line.text));
+        match &mut self.standing {
+            Standing::Present => {}
+            Standing::Held(reason)
+            | Standing::LeftOut(reason)
+            | Standing::Unresolved(reason)
+            | Standing::Hidden(reason) => texts.push(reason),
+        }
+        texts
+    }
 }
 
 /// The lines that explain a job.
@@ -169,20 +216,22 @@ fn variables(explained: &Explained, theme: &Theme, width: usize) -> Vec<String> 
     let column = names.filter(|width_of| *width_of <= width / 3).max().unwrap_or(0);
     let mut rows = Vec::new();
     for variable in &explained.variables {
-        let value = match &variable.value {
-            Some(value) if value.is_empty() => theme.paint(Label::Muted, "(empty)"),
-            Some(value) => text::bare(&value.replace('\n', "\\n")),
-            None => theme.paint(Label::Muted, "(masked)"),
-        };
+        let mut value = value(variable, theme);
+        if variable.raw {
+            value.push_str(&theme.paint(Label::Muted, " (raw)"));
+        }
         let place = variable.place.as_ref().map(|place| format!(" {place}")).unwrap_or_default();
         rows.push((
             format!("  {}  {value}", text::pad(&variable.name, column)),
             format!("{}{place}", variable.origin),
         ));
         for (origin, value) in &variable.overrode {
-            let value = text::bare(&value.replace('\n', "\\n"));
+            let value = match variable.value {
+                Some(_) => one_line(value),
+                None => "a masked value".to_owned(),
+            };
             let over = theme.paint(Label::Muted, format!("over {value}"));
-            rows.push((format!("  {}  {over}", text::pad("", column)), (*origin).to_owned()));
+            rows.push((format!("  {}  {over}", text::pad("", column)), origin.clone()));
         }
     }
     let mut lines = beside(rows, theme, width);
@@ -190,7 +239,28 @@ fn variables(explained: &Explained, theme: &Theme, width: usize) -> Vec<String> 
         let more = format!("and {} more that GitLab sets", explained.unlisted_variables);
         lines.push(format!("  {}", theme.paint(Label::Muted, more)));
     }
+    for (name, reason) in &explained.withheld {
+        let name = theme.paint(Label::Muted, format!("  not here: {name}, "));
+        lines.extend(text::hang(&name, reason, width));
+    }
     lines
+}
+
+fn value(variable: &Variable, theme: &Theme) -> String {
+    match &variable.value {
+        None if variable.file => theme.paint(Label::Muted, "(a file, masked)"),
+        None => theme.paint(Label::Muted, "(masked)"),
+        Some(value) if variable.file => {
+            let size = text::count(value.lines().count(), "line");
+            theme.paint(Label::Muted, format!("(a file of {size})"))
+        }
+        Some(value) if value.is_empty() => theme.paint(Label::Muted, "(empty)"),
+        Some(value) => one_line(value),
+    }
+}
+
+fn one_line(value: &str) -> String {
+    text::bare(&value.replace('\n', "\\n"))
 }
 
 fn yaml(explained: &Explained, theme: &Theme, width: usize) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 use super::text;
 use super::theme::{Label, Look, Theme};
+use crate::mask::Mask;
 
 /// A plan as it is shown; `cli` fills it.
 #[derive(Debug, Clone, Default)]
@@ -67,6 +68,36 @@ pub struct PlanJob {
     pub trigger: Option<String>,
     /// The stages of that pipeline, where they are known beforehand.
     pub child: Vec<PlanStage>,
+}
+
+impl Plan {
+    /// Hides the values that nobody may see, before anything is cut or wrapped.
+    pub fn hide(&mut self, mask: &Mask) {
+        if mask.is_empty() {
+            return;
+        }
+        let mut texts: Vec<&mut String> = self.name.iter_mut().chain(&mut self.filtered).collect();
+        texts.extend(self.notes.iter_mut().chain(&mut self.runner));
+        let reasons = self.left_out.iter_mut().chain(&mut self.unresolved);
+        texts.extend(reasons.flat_map(|(name, reason)| [name, reason]));
+        for text in texts {
+            *text = mask.text(text);
+        }
+        self.stages.iter_mut().for_each(|stage| stage.hide(mask));
+    }
+}
+
+impl PlanStage {
+    fn hide(&mut self, mask: &Mask) {
+        for job in &mut self.jobs {
+            let said =
+                [&mut job.reason, &mut job.held, &mut job.environment, &mut job.image, &mut job.trigger];
+            for text in said.into_iter().flatten().chain([&mut job.name]) {
+                *text = mask.text(text);
+            }
+            job.child.iter_mut().for_each(|stage| stage.hide(mask));
+        }
+    }
 }
 
 /// How many pods run at once, and which of the limits binds.

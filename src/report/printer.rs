@@ -1,10 +1,12 @@
 //! Decides what goes where: data to stdout, everything else to stderr, with colours or without.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::theme::Theme;
+use crate::mask::Mask;
 
 /// What is known of the place that podline was started in. Read by `cli`, not here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +67,8 @@ pub struct Printer {
     view: View,
     columns: Option<usize>,
     folder: Option<PathBuf>,
+    /// What nobody may see, once it is known.
+    mask: OnceLock<Mask>,
 }
 
 struct Stream {
@@ -94,6 +98,21 @@ impl Printer {
             view: surroundings.view(),
             columns: surroundings.columns,
             folder: surroundings.folder.clone(),
+            mask: OnceLock::new(),
+        }
+    }
+
+    /// Hides values in all that is written from now on. Texts that are cut or wrapped hide them before.
+    pub fn hide(&self, mask: &Mask) {
+        // a process reads one project, so what is hidden does not change
+        drop(self.mask.set(mask.clone()));
+    }
+
+    /// A text without the values that are hidden.
+    pub fn masked<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.mask.get().filter(|mask| !mask.is_empty()) {
+            Some(mask) => mask.text(text).into(),
+            None => text.into(),
         }
     }
 
@@ -102,7 +121,7 @@ impl Printer {
     /// # Errors
     /// What the system says, for instance of a full disk; a closed pipe is none.
     pub fn data(&self, text: &str) -> io::Result<()> {
-        match self.stdout.write(text) {
+        match self.stdout.write(&self.masked(text)) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             result => result,
         }
@@ -110,12 +129,12 @@ impl Printer {
 
     /// Writes a text for people and a line end to stderr. There is nobody to tell if that fails.
     pub fn say(&self, text: &str) {
-        let _ = self.stderr.write(&format!("{}\n", text.trim_end_matches('\n')));
+        let _ = self.stderr.write(&format!("{}\n", self.masked(text).trim_end_matches('\n')));
     }
 
     /// Writes a piece of a view that moves, as it is, to stderr.
     pub(super) fn draw(&self, text: &str) {
-        let _ = self.stderr.write(text);
+        let _ = self.stderr.write(&self.masked(text));
     }
 
     /// How a run is shown.

@@ -12,7 +12,7 @@ use std::{
 use tokio::{sync::mpsc, time::Instant};
 
 use super::json;
-use crate::event::Event;
+use crate::{event::Event, mask::Mask};
 
 /// The file that says what a run is.
 const HEAD: &str = "run.json";
@@ -45,18 +45,25 @@ pub struct Head {
 pub struct Recorder {
     events: File,
     started: Instant,
+    mask: Mask,
 }
 
 impl Recorder {
-    /// Begins the record in the folder of a run. `explanations` is why each job is in the pipeline or not.
+    /// Begins the record in the folder of a run. `explanations` is why each job is in the pipeline or not;
+    /// what `mask` hides is not in it.
     ///
     /// # Errors
     /// When the folder cannot be written.
-    pub fn begin(folder: &Path, head: &Head, explanations: &[super::explain::Explained]) -> io::Result<Self> {
-        let write = |name: &str, text: String| fs::write(folder.join(name), text + "\n");
+    pub fn begin(
+        folder: &Path,
+        head: &Head,
+        explanations: &[super::explain::Explained],
+        mask: Mask,
+    ) -> io::Result<Self> {
+        let write = |name: &str, text: String| fs::write(folder.join(name), mask.text(&text) + "\n");
         write(HEAD, serde_json::to_string_pretty(head)?)?;
         write(EXPLANATIONS, serde_json::to_string(explanations)?)?;
-        Ok(Self { events: File::create(folder.join(EVENTS))?, started: Instant::now() })
+        Ok(Self { events: File::create(folder.join(EVENTS))?, started: Instant::now(), mask })
     }
 
     /// Writes an event. Each is written at once: a run that is killed has a record up to then.
@@ -64,7 +71,8 @@ impl Recorder {
         if matches!(event.place().1, Event::JobOutput { .. }) {
             return Ok(());
         }
-        self.events.write_all(json::line(event, self.started.elapsed()).as_bytes())
+        let line = json::line(event, self.started.elapsed());
+        self.events.write_all(self.mask.text(&line).as_bytes())
     }
 }
 
@@ -151,7 +159,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_was_recorded_is_read_again_without_output() {
         let folder = tempfile::tempdir().expect("a folder");
-        let recorder = Recorder::begin(folder.path(), &head(), &[]).expect("it can be written");
+        let recorder =
+            Recorder::begin(folder.path(), &head(), &[], Mask::default()).expect("it can be written");
         let (sender, receiver) = mpsc::channel(4);
         let mut shown = recorded(recorder, receiver);
         let script = script::mixed();
@@ -188,7 +197,7 @@ mod tests {
     #[test]
     fn a_record_that_was_cut_or_is_of_another_time_is_read_as_far_as_it_says_something() {
         let folder = tempfile::tempdir().expect("a folder");
-        drop(Recorder::begin(folder.path(), &head(), &[]).expect("it can be written"));
+        drop(Recorder::begin(folder.path(), &head(), &[], Mask::default()).expect("it can be written"));
         let notice = r#"{"event":"notice","message":"hello","at":0.5}"#;
         let text =
             format!("{notice}\n{{\"event\":\"of_tomorrow\",\"at\":1}}\n\u{0}\n{notice}\n{{\"event\":\"no");

@@ -1,7 +1,7 @@
 //! A project as the rooms see it: files, an event, and what comes of them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     path::{Path, PathBuf},
 };
 
@@ -71,6 +71,7 @@ impl Project {
         let surroundings = Surroundings {
             loader: self,
             variables: &variables,
+            masked: &HashSet::new(),
             inputs: &IndexMap::new(),
             changes: &|compare_to| self.changed_paths(compare_to),
         };
@@ -98,7 +99,7 @@ impl Project {
             },
             parent: None,
             pipeline_variables: IndexMap::new(),
-            project_variables: IndexMap::new(),
+            settings: Vec::new(),
             created_at: "2026-01-02T03:04:05Z".to_owned(),
             pipeline_id: 1,
         }

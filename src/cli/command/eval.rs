@@ -73,7 +73,11 @@ fn show(trace: &Trace, printer: &Printer) -> Result<(), Failed> {
     let holds = trace.value.is_present();
     let label = if holds { Label::Success } else { Label::Failure };
     let mut text = format!("{}\n", theme.paint(label, holds.to_string()));
-    for line in expression::tree(&explained::parts(trace), &theme, printer.columns().saturating_sub(2)) {
+    let mut parts = explained::parts(trace);
+    for value in parts.iter_mut().flat_map(|part| &mut part.value) {
+        *value = printer.masked(value).into_owned();
+    }
+    for line in expression::tree(&parts, &theme, printer.columns().saturating_sub(2)) {
         text.push_str(&format!("  {line}\n"));
     }
     Ok(printer.data(&text)?)

@@ -42,6 +42,7 @@ pub(super) fn explain(
     {
         explained.facts = facts(&Builds::preview(&project, &planned, pipeline, &runner.settings), id);
     }
+    explained.hide(&planned.mask);
     print(&explained, arguments.format, printer)?;
     Ok(if planned.diagnostics.has_errors() { ExitCode::Usage } else { ExitCode::Success })
 }

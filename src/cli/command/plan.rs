@@ -53,7 +53,8 @@ fn text(
     let Ok(pipeline) = planned.pipeline() else { return Ok(()) };
     let jobs = arguments.runner.jobs.or(project.file.run.jobs).map(std::num::NonZeroUsize::get);
     let builds = Builds::preview(project, planned, pipeline, &runner.settings);
-    let plan = view::plan::plan(project, planned, runner, &builds, jobs);
+    let mut plan = view::plan::plan(project, planned, runner, &builds, jobs);
+    plan.hide(&planned.mask);
     let lines = report::plan::lines(&plan, &printer.data_theme(), printer.columns());
     Ok(printer.data(&format!("{}\n", lines.join("\n")))?)
 }

@@ -1,6 +1,6 @@
 //! The functions of a `$[[ ]]` block (GitLab's `Interpolation::Functions`).
 
-use crate::config::{Node, expand::expand_existing, node::Kind, surroundings::Surroundings};
+use crate::config::{Node, node::Kind, surroundings::Surroundings};
 
 /// Applies a call such as `truncate(0,8)` to a value.
 ///
@@ -15,7 +15,10 @@ pub(super) fn apply(call: &str, value: &Node, surroundings: &Surroundings<'_>) -
     let text = || value.as_str().ok_or(format!("`{name}` takes only inputs of type string"));
     let string = |text: String| Node::string(text, value.span);
     match (name, arguments) {
-        ("expand_vars", None) => Ok(string(expand_existing(text()?, |name| surroundings.variable(name)))),
+        ("expand_vars", None) => {
+            let expanded = surroundings.expand_unmasked(text()?);
+            Ok(string(expanded.map_err(|error| error.to_string())?))
+        }
         ("posix_escape" | "posix_quote", None) => Ok(string(shell_escape(text()?))),
         ("truncate", Some(arguments)) => {
             let (offset, length) = numbers(arguments).ok_or("write `truncate(offset,length)`")?;

@@ -335,3 +335,13 @@ fn the_user_gives_inputs_to_the_main_file_as_text() {
     --input number:1:1 invalid-input: the input `number` is not of type number
     "###);
 }
+
+#[test]
+fn a_masked_variable_is_not_put_into_the_configuration() {
+    let project = project("include: {local: a.yml, inputs: {a: $TOKEN}}")
+        .file("a.yml", "spec: {inputs: {a: }}\n---\njob: {image: '$[[ inputs.a | expand_vars ]]'}\n")
+        .variable("TOKEN", "glpat-123456");
+    assert!(project.yaml().contains("glpat-123456"));
+    let problems = project.masked("TOKEN").problems();
+    assert!(problems[0].contains("masked variables cannot be expanded: `TOKEN`"), "{problems:?}");
+}

@@ -1,13 +1,16 @@
 //! A job's variables with what they overrode.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
 use crate::{
-    config::{Config, Span, keyword::Variables},
+    config::{Config, Span, expand::Options, keyword::Variables},
     pipeline::{
         context::Context,
         job::{Origin, Variable},
         predefined,
+        setting::Setting,
         variables::{Collection, Scope, Shared},
     },
 };
@@ -21,8 +24,17 @@ pub struct ExplainedVariable {
     pub value: String,
     /// Where the file says it.
     pub span: Option<Span>,
-    /// What it overrode, nearest first: the origin and the value.
-    pub overrode: Vec<(Origin, String)>,
+    /// What it overrode, nearest first.
+    pub overrode: Vec<Variable>,
+}
+
+/// A variable of the settings that a job does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withheld {
+    /// The variable.
+    pub setting: Arc<Setting>,
+    /// Why the job does not have it.
+    pub reason: String,
 }
 
 /// The blocks of the file that variables come from.
@@ -45,7 +57,9 @@ impl Blocks<'_> {
 }
 
 pub(super) fn explained(list: &Collection, blocks: &Blocks<'_>) -> Vec<ExplainedVariable> {
-    let scope = Scope::new(list);
+    // The job sees the path of a file, so a reference to one is not its content.
+    let options = Options { file_references: false, ..Options::EMPTY_UNKNOWN };
+    let scope = Scope::with(list, options);
     let mut by_key: IndexMap<&str, Vec<&Variable>> = IndexMap::new();
     for variable in list.iter() {
         by_key.entry(&variable.key).or_default().insert(0, variable);
@@ -53,7 +67,8 @@ pub(super) fn explained(list: &Collection, blocks: &Blocks<'_>) -> Vec<Explained
     by_key.sort_unstable_keys();
     let explain = |(key, all): (&str, Vec<&Variable>)| {
         let (winner, below) = all.split_first()?;
-        let below = below.iter().filter(|variable| variable.origin != winner.origin);
+        let is_other = |it: &&&Variable| it.origin != winner.origin || it.setting != winner.setting;
+        let below = below.iter().filter(is_other).copied();
         Some(ExplainedVariable {
             variable: (*winner).clone(),
             value: if winner.raw {
@@ -62,10 +77,24 @@ pub(super) fn explained(list: &Collection, blocks: &Blocks<'_>) -> Vec<Explained
                 scope.get_expanded(key).unwrap_or(&winner.value).to_owned()
             },
             span: blocks.span(winner),
-            overrode: below.map(|variable| (variable.origin, variable.value.clone())).collect(),
+            overrode: below.cloned().collect(),
         })
     };
     by_key.into_iter().filter_map(explain).collect()
+}
+
+/// The settings that a job with these variables and this environment does not have.
+pub(super) fn withheld(context: &Context, list: &Collection, environment: Option<&str>) -> Vec<Withheld> {
+    let has = |setting: &Arc<Setting>| list.iter().any(|it| it.setting.as_ref() == Some(setting));
+    let withheld = context.settings.iter().filter(|setting| !has(setting)).map(|setting| {
+        let reason = match (setting.protected && !context.is_protected(), environment) {
+            (true, _) => format!("protected, and `{}` is not", context.event.ref_name()),
+            (false, Some(name)) => format!("for `{}`, not for `{name}`", setting.scope),
+            (false, None) => format!("for the environment `{}`, and the job has none", setting.scope),
+        };
+        Withheld { setting: setting.clone(), reason }
+    });
+    withheld.collect()
 }
 
 /// The variables that expressions see where no job is meant, as written: those of the event, the top of the

@@ -8,10 +8,12 @@ mod policy;
 mod rules;
 mod variables;
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
 use super::{
-    Context, Event, Pipeline, Repository,
+    Context, Event, Pipeline, Repository, Setting,
     context::{Commit, MergeRequest, Project},
     create,
 };
@@ -168,10 +170,24 @@ fn context(event: Event) -> Context {
         },
         parent: None,
         pipeline_variables: IndexMap::new(),
-        project_variables: IndexMap::new(),
+        settings: Vec::new(),
         created_at: "2026-01-02T03:04:05Z".to_owned(),
         pipeline_id: 42,
     }
+}
+
+/// A variable of the project's settings.
+fn setting(key: &str, value: &str) -> Arc<Setting> {
+    Arc::new(Setting {
+        key: key.to_owned(),
+        value: value.to_owned(),
+        file: false,
+        masked: false,
+        raw: false,
+        protected: false,
+        scope: "*".to_owned(),
+        source: "podline.toml".to_owned(),
+    })
 }
 
 /// A repository as a table.

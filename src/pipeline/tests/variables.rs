@@ -12,7 +12,7 @@ fn the_stronger_variable_wins() {
         config.variables = block(&[("V", "global")]);
         let mut context = context(push("x"));
         if with > 4 {
-            context.project_variables.insert("V".to_owned(), "project".to_owned());
+            context.settings.push(setting("V", "project"));
         }
         if with > 5 {
             context.pipeline_variables.insert("V".to_owned(), "line".to_owned());
@@ -142,7 +142,7 @@ fn tokens_have_dummy_values_unless_somebody_sets_them() {
     let (pipeline, _) = created(vec![one()], push("x"));
     assert_eq!(value(&pipeline, "a", "ID_TOKEN"), Some("podline-dummy-token"));
     let mut context = context(push("x"));
-    context.project_variables.insert("ID_TOKEN".to_owned(), "real".to_owned());
+    context.settings.push(setting("ID_TOKEN", "real"));
     let pipeline = create(&config(vec![one()]), &context, &Files::default(), &mut Diagnostics::default());
     assert_eq!(value(&pipeline, "a", "ID_TOKEN"), Some("real"));
 }
@@ -150,7 +150,7 @@ fn tokens_have_dummy_values_unless_somebody_sets_them() {
 #[test]
 fn includes_see_what_is_known_before_the_pipeline() {
     let mut context = context(push("x"));
-    context.project_variables.insert("CI_DEFAULT_BRANCH".to_owned(), "trunk".to_owned());
+    context.settings.push(setting("CI_DEFAULT_BRANCH", "trunk"));
     context.pipeline_variables.insert("FLAVOUR".to_owned(), "sour".to_owned());
     let variables = crate::pipeline::predefined::before_pipeline(&context);
     for (key, expected) in [

@@ -39,7 +39,7 @@ fn image(name: &str) -> Image {
 }
 
 fn variable(key: &str, value: &str, origin: Origin) -> Variable {
-    Variable { key: key.into(), value: value.into(), origin, raw: false, masked: false, file: false }
+    Variable::new(key, value, origin)
 }
 
 /// A job with an image and what GitLab says of its project.

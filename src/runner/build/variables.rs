@@ -197,14 +197,7 @@ fn executable_arch() -> String {
 }
 
 fn predefined(key: &str, value: String) -> Variable {
-    Variable {
-        key: key.to_owned(),
-        value,
-        origin: Origin::Predefined,
-        raw: false,
-        masked: false,
-        file: false,
-    }
+    Variable::new(key, value, Origin::Predefined)
 }
 
 /// One variable per key: the last one, at the place of the first.

@@ -6,7 +6,6 @@
 
 mod coverage;
 pub mod mark;
-mod mask;
 pub mod section;
 pub mod writer;
 
@@ -17,9 +16,9 @@ pub use mark::{EndMark, Ending, Mark};
 pub use section::Section;
 pub use writer::{TAIL, Trace};
 
+use crate::mask::Mask;
 pub use coverage::coverage;
 use mark::Marks;
-use mask::Mask;
 
 /// GitLab Runner's `output_limit`, unless set.
 pub const OUTPUT_LIMIT: usize = 4 * 1024 * 1024;
@@ -72,7 +71,7 @@ impl TraceParser {
 
     /// A text with the values hidden, for what the runner itself has to say.
     pub fn masked(&self, text: &str) -> String {
-        String::from_utf8_lossy(&self.mask.whole(text.as_bytes())).into_owned()
+        self.mask.text(text)
     }
 
     /// What is left when the output has ended.

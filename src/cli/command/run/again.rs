@@ -39,6 +39,9 @@ impl Again {
         for (name, value) in &pipeline.variables {
             flag("var", Some(&format!("{name}={value}")));
         }
+        for path in &pipeline.var_files {
+            flag("var-file", path.to_str());
+        }
         for (name, value) in &pipeline.inputs {
             flag("input", Some(&format!("{name}={value}")));
         }

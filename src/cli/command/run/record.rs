@@ -40,7 +40,12 @@ pub(super) fn begin(
         started: jiff::Timestamp::now(),
         podline: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    Recorder::begin(&run.folder, &head, &explanations(arguments, project, planned, runner, choice))
+    Recorder::begin(
+        &run.folder,
+        &head,
+        &explanations(arguments, project, planned, runner, choice),
+        planned.mask.clone(),
+    )
 }
 
 /// The explanation of each job that takes part, and of those that were left out.
