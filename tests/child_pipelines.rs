@@ -1,8 +1,8 @@
-//! Parent and child pipelines: what is planned, and what runs in a real kind cluster.
+//! Parent and child pipelines: what is planned, and what becomes of children that cannot be created.
 
 use crate::{
-    kind::{Run, run},
-    support::{Project, cluster},
+    kind::run,
+    support::{Project, Run, cluster},
 };
 
 const PARENT: &str = "\
@@ -36,31 +36,6 @@ fn a_plan_shows_child_pipelines_below_the_jobs_that_start_them() {
 }
 
 #[test]
-fn a_generated_child_runs_with_its_own_child_and_the_artifacts_of_its_parent() {
-    let project = Project::fixture("children");
-    let Some(run) = run(&project, &[]) else { return };
-    run.code(0);
-    assert!(run.statuses().values().all(|status| *status == "success"));
-    assert_eq!(child(&run, &["tests"])["jobs"]["publish"], "success");
-    let nested = child(&run, &["tests", "publish"]);
-    assert_eq!((&nested["jobs"]["notes"], &nested["jobs"]["upload"]), (&"success".into(), &"manual".into()));
-    // forwarded, expanded by the trigger job; a child of the child does not get it
-    assert!(run.output("unit").contains(&"hello from parent_pipeline, unit of v1.2.3"));
-    assert!(run.output("unit").contains(&"42"));
-    assert!(run.output("notes").contains(&"notes, greeting ''"));
-    assert!(run.output("build").contains(&"the docs as html, greeting ''"));
-    // with `strategy`, what comes after waits for the child; without, the trigger job ends when it is there
-    assert!(run.position("job_finished", "tests") < run.position("job_started", "report"));
-    assert!(run.position("job_finished", "docs") < run.position("job_finished", "build"));
-
-    let trace = project.podline(&["log", "tests/publish/notes"]).run().expect(0);
-    assert!(trace.stdout.contains("notes, greeting ''"), "{trace}");
-    let taken = project.podline(&["artifacts", "tests/unit", "--output", "taken"]).run().expect(0);
-    assert!(taken.stderr.contains("1 file of `tests/unit`"), "{taken}");
-    assert_eq!(project.read("taken/unit.txt"), "unit\n");
-}
-
-#[test]
 fn a_child_that_cannot_be_created_fails_its_trigger_job_with_the_place_in_the_file() {
     if !cluster::is_up() {
         return;
@@ -88,7 +63,10 @@ fn the_third_child_in_a_row_is_refused_and_each_trigger_job_above_fails() {
     project.write("deep.yml", "job: { script: [true], image: 'busybox:1.36' }\n");
     let Some(run) = run(&project, &[]) else { return };
     run.code(1);
-    assert_eq!(run.finished("deep")["failure"]["reason"], "reached_max_descendant_pipelines_depth");
+    assert_eq!(
+        run.finished("child/inner/deep")["failure"]["reason"],
+        "reached_max_descendant_pipelines_depth"
+    );
     assert_eq!(child(&run, &["child"])["jobs"]["inner"], "failed");
     assert_eq!(run.statuses()["child"], "failed");
 }

@@ -9,10 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    kind::Run,
-    support::{Podline, Project},
-};
+use crate::support::{Podline, Project, Run};
 
 /// A machine for podline alone: its folders, and no Docker.
 struct Machine {

@@ -8,10 +8,7 @@ use std::{
     process::{Child, ChildStderr},
 };
 
-use crate::{
-    kind::Run,
-    support::{Project, Seen, cluster, lab::Lab, wire::Wire},
-};
+use crate::support::{Project, Run, Seen, cluster, lab::Lab, wire::Wire};
 
 /// The manifests in the documentation that begin with this line.
 fn documented(kind: &str) -> String {

@@ -12,8 +12,8 @@ use std::{
 };
 
 use crate::{
-    kind::{Run, run},
-    support::{Project, cluster},
+    kind::run,
+    support::{Project, Run, cluster},
 };
 
 /// The image that stands for `rust:latest` and `liuchong/rustup:*`, neither of which can be had everywhere.

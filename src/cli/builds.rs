@@ -149,11 +149,11 @@ impl Builds {
         jobs.filter_map(|(id, _)| pod(id)).collect()
     }
 
-    /// Images of all jobs and of the helper, each once, in the order of the jobs. A job that cannot become a
+    /// Images of all jobs and their services, each once, in the order of the jobs. A job that cannot become a
     /// build says so when its turn comes.
-    pub fn all_images(&self) -> Vec<String> {
+    pub fn job_images(&self) -> Vec<String> {
         let slot = self.first_slot();
-        let mut images = vec![self.settings.helper_image.clone()];
+        let mut images = Vec::new();
         for (id, job) in self.pipeline.jobs() {
             let runs = job.trigger.is_none();
             if let Some(build) = runs.then(|| self.build(id, 1, &slot, Vec::new()).ok()).flatten() {

@@ -1,4 +1,4 @@
-//! Which engine the tests of jobs run on.
+//! Which engine the tour runs on.
 
 /// Whether it is the embedded one (`PODLINE_TEST_ENGINE=embedded`); kind unless set.
 pub(crate) fn is_embedded() -> bool {

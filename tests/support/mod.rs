@@ -4,7 +4,10 @@ pub(crate) mod chromium;
 pub(crate) mod cluster;
 pub(crate) mod engine;
 pub(crate) mod lab;
+mod run;
 pub(crate) mod wire;
+
+pub(crate) use run::Run;
 
 use std::{
     fs,

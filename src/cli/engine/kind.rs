@@ -38,6 +38,7 @@ pub(super) async fn chosen(request: Request<'_>) -> Result<Chosen, Failed> {
     let is_up = kind.list().await?.iter().any(|known| known.name == name && known.running);
     let lifetime = if stays.is_some() { Lifetime::Kept } else { Lifetime::Run };
     let from = Some((project.folder.as_path(), &project.file));
+    let images = with_helper(images, &runner.settings.helper_image);
     let options = options(&kind, name.clone(), lifetime, images, &arguments.kind, from).await?;
     let owner = Owner { label: labels::RUN, run: run.to_owned() };
     let (engine, doing) = if named.is_some() || (stays.is_some() && is_up) {
@@ -54,6 +55,12 @@ pub(super) async fn chosen(request: Request<'_>) -> Result<Chosen, Failed> {
         likely: view::estimated_fits(&runner.settings, pipeline),
         namespace: the_runners(runner),
     })
+}
+
+/// The images that the pods of a cluster need: also that of the container that carries files.
+fn with_helper(jobs: Vec<String>, helper: &str) -> Vec<String> {
+    let others = jobs.into_iter().filter(|image| image != helper);
+    std::iter::once(helper.to_owned()).filter(|image| !image.is_empty()).chain(others).collect()
 }
 
 /// The namespace of a runner deployment, as it is in the cluster that the runner runs in.

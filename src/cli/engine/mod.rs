@@ -113,7 +113,7 @@ pub(super) struct Request<'r> {
     pub(super) runner: &'r Runner,
     /// The jobs that take part.
     pub(super) pipeline: &'r Pipeline,
-    /// The images of those jobs.
+    /// The images of those jobs and of their services.
     pub(super) images: Vec<String>,
 }
 

@@ -30,7 +30,7 @@ impl Trigger for Level {
         let id = self.site.next_number();
         let planned = attempt.plan(id).await?;
         let level = attempt.level(planned, id)?;
-        self.site.provide(level.builds.all_images()).await;
+        self.site.provide(level.builds.job_images()).await;
         let pipeline = &level.builds.pipeline;
         let outline = outline(pipeline, format!("child pipeline {id}"), self.site.engine, self.site.slots);
         let notices = warnings(&level.planned);

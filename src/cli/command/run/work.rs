@@ -111,7 +111,7 @@ impl Work<'_> {
             run: &self.run.id,
             runner: self.runner,
             pipeline: &self.choice.pipeline,
-            images: builds.all_images(),
+            images: builds.job_images(),
         };
         choose(self.asked, request).await
     }
@@ -225,7 +225,7 @@ impl Work<'_> {
             slots,
             events,
             children: AtomicU64::new(0),
-            images: Mutex::new(builds.all_images().into_iter().collect()),
+            images: Mutex::new(builds.job_images().into_iter().collect()),
         }
     }
 

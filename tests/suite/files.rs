@@ -1,0 +1,96 @@
+//! Fixtures of files: sources, artifacts, caches.
+
+use std::process::Command;
+
+use super::expected::{Fixture, exits, failed, success};
+use crate::support::Project;
+
+/// A history, a tag, an executable file, a link, odd names and a submodule's folder.
+fn with_history(project: &Project) {
+    project.write("run.sh", "#!/bin/sh\necho executable\n");
+    project.write("folder/a name with ünïcode.txt", "content\n");
+    let script = "chmod +x run.sh && ln -s run.sh link && mkdir submodule \
+        && git -C submodule init --quiet && git -C submodule -c user.name=A -c user.email=a@b commit \
+           --quiet --allow-empty --message sub";
+    let made = Command::new("sh").args(["-c", script]).current_dir(project.path()).status();
+    assert!(made.expect("sh can be started").success());
+    project.git(&["-c", "advice.addEmbeddedRepo=false", "add", "--all"]);
+    project.git(&["commit", "--quiet", "--message", "second"]);
+    project.git(&["tag", "--annotate", "--message", "one", "v1.0"]);
+    for number in 0..23 {
+        project.git(&["commit", "--quiet", "--allow-empty", "--message", &format!("more {number}")]);
+    }
+    project.git(&["tag", "--annotate", "--message", "two", "v2.0"]);
+    project.git(&["commit", "--quiet", "--allow-empty", "--message", "the last"]);
+}
+
+pub(crate) fn sources() -> Fixture {
+    Fixture::new(
+        "sources",
+        "what a job finds in its folder: history, tags, modes, links; the `GIT_*` variables",
+    )
+    .prepared(with_history)
+    .run(
+        exits(0)
+            .job(
+                success("git")
+                    .prints(&["20", "same as the commit", "executable", "content", "empty submodule"])
+                    .says("v2.0-1-g")
+                    .says("submodules are not fetched: `submodule` is there, and empty"),
+            )
+            .job(success("full").prints(&["26"]))
+            .job(success("shallow").prints(&["1"]))
+            .job(success("none").prints(&["0"]))
+            .job(success("no checkout").prints(&[".git", "the last", "run.sh"]))
+            .job(success("elsewhere").prints(&["/builds/another/place", "run.sh"])),
+    )
+}
+
+pub(crate) fn uncommitted() -> Fixture {
+    let change = |project: &Project| {
+        project.write("word", "changed\n").write("new", "");
+    };
+    Fixture::new("uncommitted", "changes that are not committed are there, unless the commit is asked for")
+        .prepared(change)
+        .run(exits(0).job(success("look").prints(&["changed", " M word", "?? new", "new"])))
+        .run(
+            exits(0)
+                .with(&["--source", "head"])
+                .job(success("look").prints(&["committed", "word"]).never("new")),
+        )
+}
+
+pub(crate) fn artifacts() -> Fixture {
+    let first = exits(0)
+        .job(success("numbers").says("nothing/here: no matching files").leaves(&[
+            "build.env",
+            "out/link",
+            "out/one.txt",
+            "out/run.sh",
+        ]))
+        .job(success("letters").prints(&["1"]).leaves(&["out/a.txt"]))
+        .succeed(&["all", "needed", "none"]);
+    let again = exits(0).with(&["letters"]).job(success("letters").prints(&["2"]));
+    Fixture::new(
+        "artifacts",
+        "files for later jobs by stage and by `needs`, dotenv; a cache for the next run",
+    )
+    .run(first)
+    .run(again)
+}
+
+pub(crate) fn keeping() -> Fixture {
+    let expected = exits(0)
+        .job(success("make").leaves(&["build.env", "out/a", "out/deep/c", "out/link"]))
+        .job(success("untracked").leaves(&["ignored.log", "new.txt"]))
+        .job(failed("broken", 1).allowed().leaves(&["broken/why.txt"]))
+        .succeed(&["each 1/2", "each 2/2"])
+        .job(success("take").prints(&["version 1.2, same 2, why why", "c", "a", "new", "log"]).never("b.tmp"))
+        .job(success("nothing").prints(&["README.md", "version ''"]).never("out"))
+        .job(success("picked").prints(&["README.md", "ignored.log", "new.txt"]).never("out"));
+    Fixture::new(
+        "keeping",
+        "corner cases of artifacts: exclude, untracked, after a failure, `dependencies`, links",
+    )
+    .run(expected)
+}
