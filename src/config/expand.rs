@@ -4,7 +4,9 @@
 //! runner expands once more with Go's `os.Expand` ([`expand_as_runner`]); the shell comes last and is
 //! none of podline's business.
 
-use std::{collections::HashMap, ops::Range};
+use std::{borrow::Cow, ops::Range};
+
+use foldhash::{HashMap, HashMapExt};
 
 /// A variable that a reference may stand for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -100,22 +102,28 @@ pub fn expand_with<'v>(
 /// # Errors
 /// [`ExpandError::Cycle`] for variables that refer to each other; a variable that refers to its own key
 /// means an earlier one of that key. [`ExpandError::TooBig`] for values that grow without bound.
-pub fn expand_all(list: &[Definition<'_>], options: Options) -> Result<Vec<String>, ExpandError> {
-    let last: HashMap<&str, usize> = list.iter().enumerate().map(|(at, item)| (item.key, at)).collect();
-    let order = by_dependency(list, &last)?;
-    let mut values: Vec<String> = list.iter().map(|item| item.value.to_owned()).collect();
-    let mut known: HashMap<&str, usize> = HashMap::new();
+pub fn expand_all<'v>(list: &[Definition<'v>], options: Options) -> Result<Vec<Cow<'v, str>>, ExpandError> {
+    // Of the variables of a job, few refer to others, and few are referred to.
+    let mut known: HashMap<&str, Option<usize>> = HashMap::new();
+    for item in list.iter().filter(|item| !item.raw) {
+        known.extend(references(item.value).map(|name| (name, None)));
+    }
+    let order = by_dependency(list, &known)?;
+    let mut values: Vec<Cow<'v, str>> = list.iter().map(|item| Cow::Borrowed(item.value)).collect();
     let mut left = MAX_REPLACED;
     for at in order {
         let item = &list[at];
         if !item.raw && may_refer(item.value) {
             let expanded = replace_by(Dialect::Nested, item.value, &mut left, |name| {
-                let found = known.get(name).map(|&at| Definition { value: &values[at], ..list[at] });
-                replacement(found, options)
+                let found = known.get(name).copied().flatten();
+                replacement(found.map(|at| Definition { value: &values[at], ..list[at] }), options)
             });
-            values[at] = expanded.map_err(|Exhausted| ExpandError::TooBig(item.key.to_owned()))?;
+            let expanded = expanded.map_err(|Exhausted| ExpandError::TooBig(item.key.to_owned()))?;
+            values[at] = Cow::Owned(expanded);
         }
-        known.insert(item.key, at);
+        if let Some(place) = known.get_mut(item.key) {
+            *place = Some(at);
+        }
     }
     Ok(values)
 }
@@ -234,7 +242,7 @@ struct Found<'t> {
 fn found(text: &str, dialect: Dialect) -> impl Iterator<Item = Found<'_>> {
     let mut from = 0;
     std::iter::from_fn(move || {
-        while let Some(start) = text[from..].find(['$', '%']).map(|at| from + at) {
+        while let Some(start) = memchr::memchr2(b'$', b'%', &text.as_bytes()[from..]).map(|at| from + at) {
             let (width, name) = reference(&text[start..], dialect).unwrap_or((1, None));
             from = start + width;
             if width > 1 {
@@ -277,11 +285,17 @@ fn leading_name(text: &str) -> &str {
 
 /// Whether a text has a character that a reference begins with: a quick answer for the many that have none.
 pub fn may_refer(text: &str) -> bool {
-    text.contains(['$', '%'])
+    memchr::memchr2(b'$', b'%', text.as_bytes()).is_some()
 }
 
-/// Indices of the list such that each variable comes after those that it refers to.
-fn by_dependency(list: &[Definition<'_>], last: &HashMap<&str, usize>) -> Result<Vec<usize>, ExpandError> {
+/// Indices of the list such that each variable comes after those that it refers to; `names` are what is
+/// referred to.
+fn by_dependency(
+    list: &[Definition<'_>],
+    names: &HashMap<&str, Option<usize>>,
+) -> Result<Vec<usize>, ExpandError> {
+    let referred = list.iter().enumerate().filter(|(_, item)| names.contains_key(item.key));
+    let last: HashMap<&str, usize> = referred.map(|(at, item)| (item.key, at)).collect();
     let children: Vec<Vec<usize>> = list
         .iter()
         .enumerate()
@@ -292,9 +306,10 @@ fn by_dependency(list: &[Definition<'_>], last: &HashMap<&str, usize>) -> Result
         .collect();
     let mut order = Vec::with_capacity(list.len());
     let mut state = vec![Visit::New; list.len()];
+    // An own stack instead of recursion: a chain may be as long as the list.
+    let mut path = Vec::new();
     for start in 0..list.len() {
-        // An own stack instead of recursion: a chain may be as long as the list.
-        let mut path = vec![(start, 0)];
+        path.push((start, 0));
         while let Some((at, next)) = path.pop() {
             if next == 0 {
                 if state[at] != Visit::New {

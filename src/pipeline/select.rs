@@ -21,9 +21,12 @@ impl Pipeline {
 
     /// The pipeline without the jobs that there is a reason to leave out, and those that need one of them.
     #[must_use]
-    pub fn without(&self, reason: impl Fn(&Job) -> Option<String>) -> Self {
+    pub fn without(self, reason: impl Fn(&Job) -> Option<String>) -> Self {
         let mut gone: BTreeMap<JobId, String> =
             self.jobs().filter_map(|(id, job)| Some((id, reason(job)?))).collect();
+        if gone.is_empty() {
+            return self;
+        }
         loop {
             let needs_one = |job: &Job| {
                 let needs = job.needs.iter().flatten();

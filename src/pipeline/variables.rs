@@ -1,10 +1,8 @@
 //! Variables by precedence, and what rules and keywords see of them.
 
-use std::{
-    cell::OnceCell,
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{cell::OnceCell, collections::BTreeSet, sync::Arc};
+
+use foldhash::HashMap;
 
 use super::{
     context::Context,
@@ -52,7 +50,7 @@ impl Layer {
 
     /// Variables that may have one key several times, lowest first: as many layers as that takes.
     fn stacked(variables: Vec<Variable>) -> Vec<Arc<Self>> {
-        let mut seen: HashMap<String, usize> = HashMap::new();
+        let mut seen: HashMap<String, usize> = HashMap::default();
         let mut layers: Vec<Vec<Variable>> = Vec::new();
         for variable in variables {
             let at = seen.entry(variable.key.clone()).and_modify(|at| *at += 1).or_default();
@@ -274,6 +272,7 @@ impl<'v> Scope<'v> {
             let list = self.concerned();
             let definitions: Vec<Definition<'_>> = list.iter().map(|variable| definition(variable)).collect();
             let values = expand::expand_all(&definitions, self.options)?;
+            let values = values.into_iter().map(std::borrow::Cow::into_owned);
             Ok(list.iter().map(|variable| variable.key.clone()).zip(values).collect())
         })
     }
@@ -356,7 +355,7 @@ mod tests {
                     for name in ["A", "B", "C", "D", "E", "F", "G", "H", "Z1", "Z19"] {
                         let last = all.iter().rposition(|definition| definition.key == name);
                         prop_assert_eq!(scope.get(name), last.map(|at| all[at].value));
-                        prop_assert_eq!(scope.get_expanded(name), last.map(|at| values[at].as_str()), "{}", name);
+                        prop_assert_eq!(scope.get_expanded(name), last.map(|at| &*values[at]), "{}", name);
                     }
                 }
             }

@@ -82,7 +82,7 @@ struct Pods {
 
 impl Pods {
     fn of(builds: &Builds) -> Self {
-        let of_jobs: Vec<_> = builds.pipeline.jobs().map(|(id, job)| pod(builds, id, job)).collect();
+        let of_jobs = pods(builds);
         let first = of_jobs.first().cloned().flatten();
         let is_shared = of_jobs.len() > 1 && of_jobs.iter().all(|of_job| *of_job == first);
         Self { shared: first.filter(|_| is_shared), of_jobs }
@@ -99,6 +99,22 @@ impl Pods {
     fn own(&self, job: JobId) -> Option<Shown> {
         self.of_jobs[job.0].clone().filter(|_| self.shared.is_none())
     }
+}
+
+/// Jobs whose pods are worth a thread.
+const MANY: usize = 128;
+
+/// What is shown of each job's pod, made by as many threads as help.
+fn pods(builds: &Builds) -> Vec<Option<Shown>> {
+    let jobs: Vec<_> = builds.pipeline.jobs().collect();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let of_some =
+        |jobs: &[(JobId, &Job)]| -> Vec<_> { jobs.iter().map(|(id, job)| pod(builds, *id, job)).collect() };
+    std::thread::scope(|scope| {
+        let parts = jobs.chunks(jobs.len().div_ceil(threads).max(MANY));
+        let parts: Vec<_> = parts.map(|part| scope.spawn(move || of_some(part))).collect();
+        parts.into_iter().flat_map(|part| part.join().expect("a pod is made without a panic")).collect()
+    })
 }
 
 /// The image of a job's pod, with the one that it stands for, and its limits.

@@ -6,7 +6,7 @@ use crate::config::{
     keyword::job::{Artifacts, Cache, CacheKey},
 };
 
-pub(super) fn artifacts(artifacts: &Artifacts, variables: &Variables) -> Artifacts {
+pub(super) fn artifacts(artifacts: &Artifacts, variables: &Variables<'_>) -> Artifacts {
     let mut expanded = artifacts.clone();
     spanned(&mut expanded.paths, variables);
     spanned(&mut expanded.exclude, variables);
@@ -17,7 +17,7 @@ pub(super) fn artifacts(artifacts: &Artifacts, variables: &Variables) -> Artifac
     expanded
 }
 
-pub(super) fn cache(cache: &Cache, variables: &Variables, key_of_files: KeyOfFiles<'_>) -> Cache {
+pub(super) fn cache(cache: &Cache, variables: &Variables<'_>, key_of_files: KeyOfFiles<'_>) -> Cache {
     let mut expanded = cache.clone();
     spanned(&mut expanded.paths, variables);
     expanded.fallback_keys.iter_mut().for_each(|key| *key = variables.expand(key));
@@ -27,7 +27,7 @@ pub(super) fn cache(cache: &Cache, variables: &Variables, key_of_files: KeyOfFil
 }
 
 /// The key as a text: files become a hash of them, or `default` where there are none.
-fn key(key: &CacheKey, variables: &Variables, key_of_files: KeyOfFiles<'_>) -> String {
+fn key(key: &CacheKey, variables: &Variables<'_>, key_of_files: KeyOfFiles<'_>) -> String {
     match key {
         CacheKey::Text(text) => variables.expand(text),
         CacheKey::Files { files, prefix, commits } => {
@@ -40,6 +40,6 @@ fn key(key: &CacheKey, variables: &Variables, key_of_files: KeyOfFiles<'_>) -> S
     }
 }
 
-fn spanned(texts: &mut [Spanned<String>], variables: &Variables) {
+fn spanned(texts: &mut [Spanned<String>], variables: &Variables<'_>) {
     texts.iter_mut().for_each(|text| text.value = variables.expand(&text.value));
 }

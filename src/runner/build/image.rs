@@ -37,7 +37,7 @@ pub(super) fn requested<'i>(image: Option<&'i Image>, settings: &'i Settings) ->
 
 /// Makes the images of one job.
 pub(super) struct Images<'i> {
-    pub(super) variables: &'i Variables,
+    pub(super) variables: &'i Variables<'i>,
     pub(super) settings: &'i Settings,
     pub(super) mapping: &'i IndexMap<String, String>,
 }

@@ -142,7 +142,7 @@ fn within_builds(project_dir: &str) -> Result<(), Failure> {
 fn service_of(
     service: &Service,
     images: &Images<'_>,
-    variables: &Variables,
+    variables: &Variables<'_>,
 ) -> Result<BuildService, Failure> {
     let image = images.of_service(&service.image)?;
     let mut aliases = image_aliases(&image.requested);

@@ -1,5 +1,8 @@
 //! All variables of a build: GitLab's, the runner's own, and what references make of them.
 
+use std::{borrow::Cow, sync::LazyLock};
+
+use foldhash::{HashMap, fast::RandomState};
 use indexmap::IndexMap;
 
 use super::{BuildVariable, feature_flags, make::Inputs};
@@ -23,15 +26,34 @@ pub const DUMMY_VARIABLES: [&str; 3] = ["CI_JOB_TOKEN", "CI_REGISTRY_PASSWORD", 
 
 /// The variables of a build, expanded, with the folder of the project.
 #[derive(Debug)]
-pub(super) struct Variables {
-    list: Vec<(Variable, String)>,
+pub(super) struct Variables<'v> {
+    list: Vec<Known<'v>>,
     pub(super) project_dir: String,
     pub(super) project_id: u64,
 }
 
-impl Variables {
+/// A variable as the runner has it. Most are the same for all jobs: those are not copied.
+#[derive(Debug)]
+struct Known<'v> {
+    variable: Cow<'v, Variable>,
+    /// The value with references replaced, where that makes a difference.
+    expanded: Option<String>,
+}
+
+impl Known<'_> {
+    fn value(&self) -> &str {
+        self.expanded.as_deref().unwrap_or(&self.variable.value)
+    }
+
+    fn build_variable(&self) -> BuildVariable {
+        let Variable { key, masked, file, .. } = &*self.variable;
+        BuildVariable { key: key.clone(), value: self.value().to_owned(), masked: *masked, file: *file }
+    }
+}
+
+impl<'v> Variables<'v> {
     /// The variables that an attempt of a job starts with. `image` is the name in the user's file.
-    pub(super) fn of(job: &Job, inputs: &Inputs<'_>, image: &str, timeout: u64) -> Self {
+    pub(super) fn of(job: &'v Job, inputs: &Inputs<'v>, image: &str, timeout: u64) -> Self {
         let from_gitlab = from_gitlab(job, inputs);
         let known = |key: &str| {
             let found = from_gitlab.iter().rev().find(|variable| variable.key == key);
@@ -49,9 +71,10 @@ impl Variables {
             None => format!("{BUILDS}/{folder}"),
         };
         let (before, after) = from_runner(inputs, image, &project_dir, timeout);
-        let list = merged(before.into_iter().chain(from_gitlab).chain(after));
+        let list = merged(before.chain(from_gitlab).chain(after).map(Some).collect());
         let values = expanded_by_runner(&list, &project_dir);
-        Self { list: list.into_iter().zip(values).collect(), project_dir, project_id }
+        let known = list.into_iter().zip(values).map(|(variable, expanded)| Known { variable, expanded });
+        Self { list: known.collect(), project_dir, project_id }
     }
 
     /// Replaces references as the runner does.
@@ -61,17 +84,16 @@ impl Variables {
 
     /// All of them, for the job.
     pub(super) fn for_job(&self) -> Vec<BuildVariable> {
-        self.list.iter().map(|(variable, value)| build_variable(variable, value.clone())).collect()
+        self.list.iter().map(Known::build_variable).collect()
     }
 
     /// Those that a service gets: none of the project's settings, the command line or dotenv reports;
     /// its own over the others.
     pub(super) fn for_service(&self, own: &crate::config::keyword::Variables) -> Vec<BuildVariable> {
         let outside = [Origin::Dotenv, Origin::Project, Origin::Forwarded, Origin::CommandLine];
-        let taken = self.list.iter().filter(|(variable, _)| !outside.contains(&variable.origin));
-        let mut variables: IndexMap<String, BuildVariable> = taken
-            .map(|(variable, value)| (variable.key.clone(), build_variable(variable, value.clone())))
-            .collect();
+        let taken = self.list.iter().filter(|known| !outside.contains(&known.variable.origin));
+        let mut variables: IndexMap<String, BuildVariable> =
+            taken.map(|known| (known.variable.key.clone(), known.build_variable())).collect();
         for (key, variable) in own {
             let value = if variable.expand { self.expand(&variable.value) } else { variable.value.clone() };
             let own = BuildVariable { key: key.clone(), value, masked: false, file: false };
@@ -82,8 +104,8 @@ impl Variables {
 
     /// What the job sees of a variable.
     fn seen(&self, key: &str) -> Option<String> {
-        let (variable, value) = self.list.iter().find(|(variable, _)| variable.key == key)?;
-        Some(if variable.file { file_path(&self.project_dir, key) } else { value.clone() })
+        let known = self.list.iter().find(|known| known.variable.key == key)?;
+        Some(if known.variable.file { file_path(&self.project_dir, key) } else { known.value().to_owned() })
     }
 }
 
@@ -91,15 +113,10 @@ fn file_path(project_dir: &str, key: &str) -> String {
     format!("{project_dir}.tmp/{key}")
 }
 
-fn build_variable(variable: &Variable, value: String) -> BuildVariable {
-    BuildVariable { key: variable.key.clone(), value, masked: variable.masked, file: variable.file }
-}
-
 /// What GitLab sends: its own by precedence, references to each other replaced, the rest left to the runner.
-fn from_gitlab(job: &Job, inputs: &Inputs<'_>) -> Vec<Variable> {
-    let mut list = only_for_jobs(job, inputs);
-    list.extend(job.variables.iter().cloned());
-    list.extend(inputs.dotenv.iter().cloned());
+fn from_gitlab<'v>(job: &'v Job, inputs: &Inputs<'v>) -> Vec<Cow<'v, Variable>> {
+    let mut list: Vec<_> = only_for_jobs(job, inputs).into_iter().map(Cow::Owned).collect();
+    list.extend(job.variables.iter().chain(inputs.dotenv).map(Cow::Borrowed));
     list.sort_by_key(|variable| variable.origin);
     let definitions: Vec<Definition<'_>> = list
         .iter()
@@ -112,10 +129,13 @@ fn from_gitlab(job: &Job, inputs: &Inputs<'_>) -> Vec<Variable> {
         })
         .collect();
     // Of variables that refer to each other in a circle, GitLab sends the values as they are written.
-    if let Ok(values) = expand::expand_all(&definitions, expand::Options::FOR_RUNNER) {
-        for (variable, value) in list.iter_mut().zip(values) {
-            variable.value = value;
-        }
+    let values = expand::expand_all(&definitions, expand::Options::FOR_RUNNER).unwrap_or_default();
+    let expanded = values.into_iter().enumerate().filter_map(|(at, value)| match value {
+        Cow::Owned(value) => Some((at, value)),
+        Cow::Borrowed(_) => None,
+    });
+    for (at, value) in expanded.collect::<Vec<_>>() {
+        list[at].to_mut().value = value;
     }
     list
 }
@@ -151,14 +171,16 @@ fn only_for_jobs(job: &Job, inputs: &Inputs<'_>) -> Vec<Variable> {
 }
 
 /// What the runner adds, before and after GitLab's (`Build.GetAllVariables`).
-fn from_runner(
+fn from_runner<'v>(
     inputs: &Inputs<'_>,
     image: &str,
     project_dir: &str,
     timeout: u64,
-) -> (Vec<Variable>, Vec<Variable>) {
+) -> (impl Iterator<Item = Cow<'v, Variable>>, impl Iterator<Item = Cow<'v, Variable>>) {
+    static FLAGS: LazyLock<Vec<Variable>> = LazyLock::new(|| {
+        feature_flags::defaults().map(|(key, value)| predefined(&key, value.to_owned())).collect()
+    });
     let slot = &inputs.identity.slot;
-    let flags = feature_flags::defaults().map(|(key, value)| predefined(&key, value.to_owned()));
     let settings = inputs.settings.environment.iter();
     let settings = settings.map(|(key, value)| predefined(key, value.clone()));
     let head = [
@@ -182,8 +204,9 @@ fn from_runner(
         ("RUNNER_TEMP_PROJECT_DIR", format!("{project_dir}.tmp")),
     ];
     let named = |(key, value)| predefined(key, value);
-    let before = flags.chain(head.into_iter().map(named)).chain(settings).chain(tail.into_iter().map(named));
-    (before.collect(), after.into_iter().map(named).collect())
+    let own = head.into_iter().map(named).chain(settings).chain(tail.into_iter().map(named));
+    let before: Vec<_> = FLAGS.iter().map(Cow::Borrowed).chain(own.map(Cow::Owned)).collect();
+    (before.into_iter(), after.into_iter().map(named).map(Cow::Owned))
 }
 
 /// The platform in Go's words.
@@ -201,23 +224,30 @@ fn predefined(key: &str, value: String) -> Variable {
 }
 
 /// One variable per key: the last one, at the place of the first.
-fn merged(list: impl Iterator<Item = Variable>) -> Vec<Variable> {
-    let by_key: IndexMap<String, Variable> = list.map(|variable| (variable.key.clone(), variable)).collect();
-    by_key.into_values().collect()
+fn merged<'v>(mut list: Vec<Option<Cow<'v, Variable>>>) -> Vec<Cow<'v, Variable>> {
+    let keys = list.iter().enumerate().filter_map(|(at, variable)| Some((&*variable.as_ref()?.key, at)));
+    let places: Vec<usize> = keys.collect::<IndexMap<&str, usize, RandomState>>().into_values().collect();
+    places.into_iter().filter_map(|at| list[at].take()).collect()
 }
 
-/// The runner replaces references once, by values as they came.
-fn expanded_by_runner(list: &[Variable], project_dir: &str) -> Vec<String> {
-    let values: std::collections::HashMap<&str, String> = list
+/// The runner replaces references once, by values as they came. `None` where there are none.
+fn expanded_by_runner(list: &[Cow<'_, Variable>], project_dir: &str) -> Vec<Option<String>> {
+    let refers = |variable: &Variable| !variable.raw && variable.value.contains('$');
+    if !list.iter().any(|variable| refers(variable)) {
+        return vec![None; list.len()];
+    }
+    let values: HashMap<&str, Cow<'_, str>> = list
         .iter()
         .map(|variable| {
             let path = || file_path(project_dir, &variable.key);
-            (variable.key.as_str(), if variable.file { path() } else { variable.value.clone() })
+            let value = if variable.file { path().into() } else { variable.value.as_str().into() };
+            (variable.key.as_str(), value)
         })
         .collect();
-    let expand = |variable: &Variable| match variable.raw {
-        true => variable.value.clone(),
-        false => expand::expand_as_runner(&variable.value, |key| values.get(key).map(String::as_str)),
+    let expand = |variable: &Cow<'_, Variable>| {
+        let expanded =
+            || expand::expand_as_runner(&variable.value, |key| values.get(key).map(|value| &**value));
+        refers(variable).then(expanded)
     };
     list.iter().map(expand).collect()
 }
@@ -230,7 +260,7 @@ fn expand_with(text: &str, lookup: impl Fn(&str) -> Option<String>) -> String {
         found.borrow_mut().push(key.to_owned());
         None
     });
-    let values: std::collections::HashMap<String, String> =
+    let values: HashMap<String, String> =
         found.into_inner().into_iter().filter_map(|key| lookup(&key).map(|value| (key, value))).collect();
     expand::expand_as_runner(text, |key| values.get(key).map(String::as_str))
 }

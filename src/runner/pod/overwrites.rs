@@ -46,7 +46,8 @@ impl Overwrites {
     /// # Errors
     /// When a variable asks for more than the settings allow, or for what they do not.
     pub fn of(build: &Build, settings: &Settings) -> Result<Self, Failure> {
-        let mut reader = Reader { variables: &build.variables, settings, found: Self::default() };
+        let variables = that_ask(&build.variables);
+        let mut reader = Reader { variables: &variables, settings, found: Self::default() };
         let allowed = &settings.allowed;
         let namespace =
             reader.one("Namespace", "KUBERNETES_NAMESPACE_OVERWRITE", allowed.namespace.as_ref())?;
@@ -96,8 +97,8 @@ impl Overwrites {
         let mut found = reader.found;
         for of_service in &build.services {
             // what a service has of the job is known by now
-            let own: Vec<BuildVariable> =
-                of_service.variables.iter().filter(|it| !build.variables.contains(it)).cloned().collect();
+            let mut own = that_ask(&of_service.variables);
+            own.retain(|it| !variables.contains(it));
             let mut reader = Reader { variables: &own, settings, found: Self::default() };
             let resources = reader.resources(ContainerKind::Service, &service)?;
             found.services.push(resources);
@@ -108,9 +109,14 @@ impl Overwrites {
     }
 }
 
+/// The few variables that ask for something.
+fn that_ask(variables: &[BuildVariable]) -> Vec<&BuildVariable> {
+    variables.iter().filter(|variable| variable.key.starts_with("KUBERNETES_")).collect()
+}
+
 /// Reads what variables ask for, in the runner's order.
 struct Reader<'r> {
-    variables: &'r [BuildVariable],
+    variables: &'r [&'r BuildVariable],
     settings: &'r Settings,
     found: Overwrites,
 }
