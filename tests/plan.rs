@@ -69,3 +69,57 @@ fn every_container_of_a_pod_has_the_limits_of_the_runner() {
         .collect();
     assert_eq!(limits, [r#"build {"cpu":"1","memory":"1Gi"}"#, r#"helper {"cpu":"500m","memory":"100Mi"}"#]);
 }
+
+/// A project whose rules ask for the title, the labels and the target of a merge request.
+fn reviewed() -> Project {
+    let project = Project::with(
+        "default: { image: a }\n\
+         labelled: { script: x, rules: [{ if: '$CI_MERGE_REQUEST_LABELS =~ /(^|,)docs(,|$)/' }] }\n\
+         backport: { script: x, rules: [{ if: '$CI_MERGE_REQUEST_TARGET_BRANCH_NAME == \"stable\"' }] }\n\
+         ready: { script: x, rules: [{ if: '$CI_MERGE_REQUEST_TITLE =~ /^Draft:/', when: never }, { if: '$CI_MERGE_REQUEST_APPROVED' }] }\n\
+         nightly: { script: x, rules: [{ if: '$CI_PIPELINE_SCHEDULE_DESCRIPTION == \"nightly\"' }] }\n\
+         signed: { script: x, rules: [{ if: '$CI_COMMIT_TAG_MESSAGE =~ /Signed/' }] }\n",
+    );
+    project.git(&["branch", "stable"]);
+    project
+}
+
+#[test]
+fn flags_say_what_the_event_is_like() {
+    let project = reviewed();
+    for (flags, jobs) in [
+        (&["--event", "merge_request", "--mr-label", "docs,bug"][..], "labelled"),
+        (&["--event", "merge_request", "--mr-label", "bug", "--mr-label", "docs"], "labelled"),
+        (&["--event", "merge_request", "--target-branch", "stable"], "backport"),
+        (&["--event", "merge_request", "--mr-approved", "--source-branch", "feature"], "ready"),
+        (&["--event", "merge_request", "--mr-approved", "--mr-title", "Draft: x"], ""),
+        (&["--event", "merge_request", "--mr-approved", "--mr-draft"], ""),
+        (&["--event", "schedule", "--schedule-description", "nightly"], "nightly"),
+        (&["--event", "schedule"], ""),
+        (&["--tag", "v1", "--tag-message", "Signed-off-by: A"], "signed"),
+    ] {
+        let plan = project.podline(&[&["plan", "--format", "json"], flags].concat()).run().expect(0);
+        let plan: serde_json::Value = serde_json::from_str(&plan.stdout).expect("a plan");
+        let names: Vec<_> = plan["jobs"].as_array().expect("jobs").iter().map(|job| &job["name"]).collect();
+        let expected: Vec<_> = jobs.split_whitespace().map(serde_json::Value::from).collect();
+        assert_eq!(names, expected.iter().collect::<Vec<_>>(), "{flags:?}");
+    }
+}
+
+#[test]
+fn a_flag_of_another_event_is_told_so() {
+    let project = reviewed();
+    let told = |flags: &[&str]| {
+        project.podline(&[&["plan"], flags].concat()).env("COLUMNS", "80").run().expect(2).stderr
+    };
+    insta::assert_snapshot!(
+        [
+            told(&["--mr-label", "docs"]),
+            told(&["--event", "schedule", "--mr-draft", "--target-branch", "stable"]),
+            told(&["--event", "push", "--tag", "v1"]),
+            told(&["--tag", "v1", "--branch", "main"]),
+            told(&["--event", "merge_request", "--target-branch", "nowhere"]),
+        ]
+        .concat()
+    );
+}

@@ -65,9 +65,14 @@ pub fn event(number: u8) -> Event {
             title: "Change something".to_owned(),
             labels: vec!["one".to_owned()],
             draft: true,
+            description: String::new(),
+            assignees: Vec::new(),
+            milestone: None,
+            approved: false,
+            squash: false,
         }),
         2 => Event::Tag { tag: "v1.2.3".to_owned(), message: String::new() },
-        _ => Event::Schedule { branch: branch() },
+        _ => Event::Schedule { branch: branch(), description: String::new() },
     }
 }
 

@@ -10,6 +10,7 @@ use crate::config::keyword::duration;
 
 /// Headings of the help: what decides which pipeline it is, how its jobs become pods, where those run.
 const PIPELINE: &str = "Pipeline";
+const EVENT: &str = "Event";
 const RUNNER: &str = "Runner";
 const CLUSTER: &str = "Cluster";
 
@@ -53,6 +54,7 @@ Examples:
 Examples:
   podline plan                         what a push of this branch would run
   podline plan --tag v1.2              what a pushed tag would run
+  podline plan --event merge_request --target-branch stable --mr-label docs,backport
   podline plan --format json           the same for a program")]
     Plan(PlanArguments),
     /// Explain a job: where each value comes from, why it is in the pipeline or not.
@@ -148,15 +150,8 @@ pub struct PipelineArguments {
     /// The configuration file, from the project's folder.
     #[arg(help_heading = PIPELINE, long, value_name = "PATH")]
     pub file: Option<String>,
-    /// What starts the pipeline.
-    #[arg(help_heading = PIPELINE, long, value_name = "EVENT", default_value = "push")]
-    pub event: EventKind,
-    /// The branch, instead of the one that is checked out.
-    #[arg(help_heading = PIPELINE, long, value_name = "NAME")]
-    pub branch: Option<String>,
-    /// The tag of a tag pipeline; implies `--event tag`.
-    #[arg(help_heading = PIPELINE, long, value_name = "NAME")]
-    pub tag: Option<String>,
+    #[command(flatten)]
+    pub event: EventArguments,
     /// A pipeline variable; may be given several times.
     #[arg(help_heading = PIPELINE, long = "var", value_name = "NAME=VALUE", value_parser = assignment)]
     pub variables: Vec<(String, String)>,
@@ -173,6 +168,56 @@ pub struct PipelineArguments {
     /// Use only what is on this machine.
     #[arg(help_heading = PIPELINE, long)]
     pub offline: bool,
+}
+
+/// What starts the pipeline.
+#[derive(Debug, Clone, Default, Args)]
+pub struct EventArguments {
+    /// What starts the pipeline; a push unless set.
+    #[arg(help_heading = EVENT, long, value_name = "EVENT")]
+    pub event: Option<EventKind>,
+    /// The branch, instead of the one that is checked out; of a merge request, the one to be merged.
+    #[arg(help_heading = EVENT, long, value_name = "NAME", visible_alias = "source-branch")]
+    pub branch: Option<String>,
+    /// The tag of a tag pipeline; implies `--event tag`.
+    #[arg(help_heading = EVENT, long, value_name = "NAME")]
+    pub tag: Option<String>,
+    /// The message of the tag, instead of what git knows of it.
+    #[arg(help_heading = EVENT, long, value_name = "TEXT")]
+    pub tag_message: Option<String>,
+    /// The description of the schedule.
+    #[arg(help_heading = EVENT, long, value_name = "TEXT")]
+    pub schedule_description: Option<String>,
+    /// The branch that a merge request goes into; the default branch unless set.
+    #[arg(help_heading = EVENT, long, value_name = "NAME")]
+    pub target_branch: Option<String>,
+    /// The number of the merge request in the project; 1 unless set.
+    #[arg(help_heading = EVENT, long, value_name = "N")]
+    pub mr_iid: Option<u64>,
+    /// Its title; the first line of the commit's message unless set.
+    #[arg(help_heading = EVENT, long, value_name = "TEXT")]
+    pub mr_title: Option<String>,
+    /// Its description.
+    #[arg(help_heading = EVENT, long, value_name = "TEXT")]
+    pub mr_description: Option<String>,
+    /// A label of it; may be given several times.
+    #[arg(help_heading = EVENT, long = "mr-label", value_name = "LABEL", value_delimiter = ',')]
+    pub mr_labels: Vec<String>,
+    /// The user name of an assignee; may be given several times.
+    #[arg(help_heading = EVENT, long = "mr-assignee", value_name = "USER", value_delimiter = ',')]
+    pub mr_assignees: Vec<String>,
+    /// The title of its milestone.
+    #[arg(help_heading = EVENT, long, value_name = "TITLE")]
+    pub mr_milestone: Option<String>,
+    /// It is a draft.
+    #[arg(help_heading = EVENT, long)]
+    pub mr_draft: bool,
+    /// It is approved.
+    #[arg(help_heading = EVENT, long)]
+    pub mr_approved: bool,
+    /// Its commits are squashed when it is merged.
+    #[arg(help_heading = EVENT, long)]
+    pub mr_squash: bool,
 }
 
 /// `--event`.

@@ -6,6 +6,7 @@ mod command;
 pub mod context;
 mod elsewhere;
 mod engine;
+mod event;
 pub mod exit_code;
 mod explained;
 pub mod failed;

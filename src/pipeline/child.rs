@@ -18,8 +18,6 @@ pub const MAX_DEPTH: usize = 2;
 /// What a trigger job of the parent comes with when it starts.
 #[derive(Debug, Clone)]
 pub struct Start {
-    /// Its `CI_JOB_ID`.
-    pub job_id: u64,
     /// Variables that earlier jobs have left for it.
     pub dotenv: Vec<(String, String)>,
     /// Number of the child pipeline.
@@ -75,7 +73,7 @@ pub fn context(parent: &Context, job: &Job, start: Start) -> Context {
         created_at: start.created_at,
         pipeline_id: start.pipeline_id,
         pipeline_variables: indexmap::IndexMap::new(),
-        parent: Some(Parent { pipeline_id: parent.pipeline_id, job_id: start.job_id, variables: forwarded }),
+        parent: Some(Parent { variables: forwarded }),
         ..parent.clone()
     }
 }

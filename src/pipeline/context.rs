@@ -30,10 +30,6 @@ pub struct Context {
 /// What starts a child pipeline.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parent {
-    /// Number of the pipeline that the trigger job belongs to.
-    pub pipeline_id: u64,
-    /// `CI_JOB_ID` of the trigger job.
-    pub job_id: u64,
     /// The variables that it forwards: pipeline variables of the child.
     pub variables: Vec<Variable>,
 }
@@ -96,6 +92,8 @@ pub enum Event {
     Schedule {
         /// The branch.
         branch: String,
+        /// What the schedule is called.
+        description: String,
     },
     /// Started by hand on a branch.
     Web {
@@ -127,10 +125,20 @@ pub struct MergeRequest {
     pub diff_base: Option<String>,
     /// The title.
     pub title: String,
+    /// The description.
+    pub description: String,
     /// The labels.
     pub labels: Vec<String>,
+    /// The user names of the assignees.
+    pub assignees: Vec<String>,
+    /// The title of the milestone.
+    pub milestone: Option<String>,
     /// Whether it is a draft.
     pub draft: bool,
+    /// Whether it is approved.
+    pub approved: bool,
+    /// Whether its commits are squashed when it is merged.
+    pub squash: bool,
 }
 
 /// What git says of the commit that the pipeline is for.
@@ -178,7 +186,7 @@ impl Event {
     pub fn ref_name(&self) -> &str {
         match self {
             Self::Push { branch, .. }
-            | Self::Schedule { branch }
+            | Self::Schedule { branch, .. }
             | Self::Web { branch }
             | Self::Api { branch }
             | Self::Trigger { branch } => branch,

@@ -22,6 +22,9 @@ const VERSION: [u32; 3] = [18, 6, 0];
 /// `CI_COMMIT_BEFORE_SHA` where there is no commit before.
 const NO_SHA: &str = "0000000000000000000000000000000000000000";
 
+/// How many characters of a merge request's description become a variable.
+const DESCRIPTION: usize = 2700;
+
 /// A growing list of predefined variables.
 #[derive(Default)]
 struct List(Vec<Variable>);
@@ -33,9 +36,10 @@ impl List {
 }
 
 /// The variables that `include` and `include:rules` may use: what is known before a pipeline exists, the
-/// project's settings and the command line, the strongest value of each.
+/// project's settings and the command line, the strongest value of each. The user who starts the pipeline is
+/// not among them (`Variables::Builder#config_variables`).
 pub fn before_pipeline(context: &Context) -> IndexMap<String, String> {
-    let predefined = of_pipeline(context, None).into_iter().chain(of_user(context));
+    let predefined = of_pipeline(context, None).into_iter();
     let mut variables: IndexMap<String, String> =
         predefined.map(|variable| (variable.key, variable.value)).collect();
     // A pipeline has its number only once it is there.
@@ -60,12 +64,10 @@ pub(super) fn of_pipeline(context: &Context, name: Option<&str>) -> Vec<Variable
         list.add("CI_PIPELINE_NAME", name);
     }
     match (&context.parent, &context.event) {
-        (Some(parent), _) => {
-            list.add("CI_UPSTREAM_PIPELINE_ID", parent.pipeline_id.to_string());
-            list.add("CI_UPSTREAM_PROJECT_ID", PROJECT_ID.to_string());
-            list.add("CI_UPSTREAM_JOB_ID", parent.job_id.to_string());
-        }
         (None, Event::Trigger { .. }) => list.add("CI_PIPELINE_TRIGGERED", "true"),
+        (None, Event::Schedule { description, .. }) => {
+            list.add("CI_PIPELINE_SCHEDULE_DESCRIPTION", description);
+        }
         _ => {}
     }
     of_commit(&mut list, context);
@@ -186,12 +188,22 @@ fn of_merge_request(list: &mut List, context: &Context, request: &MergeRequest) 
     list.add("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", &request.target_branch);
     list.add("CI_MERGE_REQUEST_TARGET_BRANCH_PROTECTED", default(&request.target_branch));
     list.add("CI_MERGE_REQUEST_TITLE", &request.title);
-    list.add("CI_MERGE_REQUEST_DESCRIPTION", "");
-    list.add("CI_MERGE_REQUEST_DESCRIPTION_IS_TRUNCATED", "false");
+    let description: String = request.description.chars().take(DESCRIPTION).collect();
+    let is_truncated = description.len() < request.description.len();
+    list.add("CI_MERGE_REQUEST_DESCRIPTION", description);
+    list.add("CI_MERGE_REQUEST_DESCRIPTION_IS_TRUNCATED", is_truncated.to_string());
     list.add("CI_MERGE_REQUEST_DRAFT", request.draft.to_string());
-    list.add("CI_MERGE_REQUEST_SQUASH_ON_MERGE", "false");
-    if !request.labels.is_empty() {
-        list.add("CI_MERGE_REQUEST_LABELS", request.labels.join(","));
+    list.add("CI_MERGE_REQUEST_SQUASH_ON_MERGE", request.squash.to_string());
+    for (key, names) in [("LABELS", &request.labels), ("ASSIGNEES", &request.assignees)] {
+        if !names.is_empty() {
+            list.add(&format!("CI_MERGE_REQUEST_{key}"), names.join(","));
+        }
+    }
+    if let Some(milestone) = &request.milestone {
+        list.add("CI_MERGE_REQUEST_MILESTONE", milestone);
+    }
+    if request.approved {
+        list.add("CI_MERGE_REQUEST_APPROVED", "true");
     }
     list.add("CI_OPEN_MERGE_REQUESTS", format!("{}!{}", project.path, request.iid));
 }

@@ -232,10 +232,15 @@ pub(super) fn events(default_branch: &str) -> Vec<(&'static str, Event)> {
                 title: "Change something".to_owned(),
                 labels: Vec::new(),
                 draft: false,
+                description: String::new(),
+                assignees: Vec::new(),
+                milestone: None,
+                approved: false,
+                squash: false,
             }),
         ),
         ("tag", Event::Tag { tag: "v1.2.3".to_owned(), message: String::new() }),
-        ("schedule", Event::Schedule { branch: default_branch.to_owned() }),
+        ("schedule", Event::Schedule { branch: default_branch.to_owned(), description: String::new() }),
     ]
 }
 

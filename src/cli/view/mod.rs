@@ -27,7 +27,7 @@ pub fn title(context: &Context) -> String {
         Event::MergeRequest(request) => {
             format!("merge request of {} into {}", request.source_branch, request.target_branch)
         }
-        Event::Schedule { branch } => format!("schedule on {branch}"),
+        Event::Schedule { branch, .. } => format!("schedule on {branch}"),
         Event::Web { branch } => format!("started by hand on {branch}"),
         Event::Api { branch } => format!("started over the API on {branch}"),
         Event::Trigger { branch } => format!("trigger on {branch}"),

@@ -34,7 +34,6 @@ pub(super) fn with_child(
 fn planned_ahead(project: &Project, planned: &Planned, job: &Job, depth: usize) -> (String, Vec<PlanStage>) {
     let number = planned.context.pipeline_id;
     let start = Start {
-        job_id: number * 1000,
         dotenv: Vec::new(),
         pipeline_id: number * 1000,
         created_at: planned.context.created_at.clone(),

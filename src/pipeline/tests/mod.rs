@@ -5,6 +5,7 @@ mod needs;
 mod parallel;
 mod plan;
 mod policy;
+mod predefined;
 mod rules;
 mod variables;
 
@@ -149,6 +150,11 @@ fn merge_request(source: &str) -> Event {
         title: "Add x".to_owned(),
         labels: vec!["a".to_owned(), "b".to_owned()],
         draft: false,
+        description: String::new(),
+        assignees: Vec::new(),
+        milestone: None,
+        approved: false,
+        squash: false,
     })
 }
 

@@ -6,7 +6,7 @@ fn is_in(only: Option<Policy>, except: Option<Policy>, event: Event, files: &Fil
 }
 
 fn schedule() -> Event {
-    Event::Schedule { branch: "main".to_owned() }
+    Event::Schedule { branch: "main".to_owned(), description: "nightly".to_owned() }
 }
 
 #[test]

@@ -26,16 +26,36 @@ impl Again {
         };
         let pipeline = &arguments.pipeline;
         let mut flags = String::new();
-        let mut flag = |name: &str, value: Option<&str>| {
-            if let Some(value) = value {
-                flags.push_str(&format!(" --{name} {}", quoted(value)));
-            }
-        };
+        let mut flag = |name: &str, value: Option<&str>| valued(&mut flags, name, value);
         flag("file", pipeline.file.as_deref());
-        let event = pipeline.event.to_possible_value().filter(|_| pipeline.event != EventKind::Push);
+        let of = &pipeline.event;
+        let event = of.event.filter(|event| *event != EventKind::Push).and_then(|it| it.to_possible_value());
         flag("event", event.as_ref().map(|event| event.get_name()));
-        flag("branch", pipeline.branch.as_deref());
-        flag("tag", pipeline.tag.as_deref());
+        let iid = of.mr_iid.map(|iid| iid.to_string());
+        for (name, value) in [
+            ("branch", &of.branch),
+            ("tag", &of.tag),
+            ("tag-message", &of.tag_message),
+            ("schedule-description", &of.schedule_description),
+            ("target-branch", &of.target_branch),
+            ("mr-iid", &iid),
+            ("mr-title", &of.mr_title),
+            ("mr-description", &of.mr_description),
+            ("mr-milestone", &of.mr_milestone),
+        ] {
+            flag(name, value.as_deref());
+        }
+        for (name, values) in [("mr-label", &of.mr_labels), ("mr-assignee", &of.mr_assignees)] {
+            flag(name, Some(values.join(",")).as_deref().filter(|values| !values.is_empty()));
+        }
+        for (name, is_given) in
+            [("mr-draft", of.mr_draft), ("mr-approved", of.mr_approved), ("mr-squash", of.mr_squash)]
+        {
+            if is_given {
+                switch(&mut flags, name);
+            }
+        }
+        let mut flag = |name: &str, value: Option<&str>| valued(&mut flags, name, value);
         for (name, value) in &pipeline.variables {
             flag("var", Some(&format!("{name}={value}")));
         }
@@ -73,9 +93,21 @@ impl Again {
     }
 }
 
+/// Adds a flag that has a value.
+fn valued(flags: &mut String, name: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        flags.push_str(&format!(" --{name} {}", quoted(value)));
+    }
+}
+
+/// Adds a flag that is on.
+fn switch(flags: &mut String, name: &str) {
+    flags.push_str(&format!(" --{name}"));
+}
+
 /// A word as a shell takes it.
 pub(in crate::cli::command) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
     } else {
@@ -104,6 +136,11 @@ mod tests {
             ),
             ("podline run --context a", None, "podline run --context a test"),
             ("podline run -C a/b --tag v1", None, "podline run -C a/b --tag v1 test"),
+            (
+                "podline run --event merge_request --mr-draft --mr-label a,b --source-branch x",
+                None,
+                "podline run --event merge_request --branch x --mr-label a,b --mr-draft test",
+            ),
             (
                 "podline run --event merge_request --var A=x;y",
                 None,

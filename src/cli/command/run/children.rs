@@ -55,7 +55,6 @@ impl Bridge<'_> {
         let level = self.level;
         let job = level.builds.pipeline.job(self.job).clone();
         let start = Start {
-            job_id: self.id(),
             dotenv: level.artifacts.dotenv(&job.artifacts_from),
             pipeline_id: id,
             created_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
