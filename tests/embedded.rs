@@ -4,7 +4,8 @@
 
 use std::{
     fs,
-    path::Path,
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -61,6 +62,72 @@ impl Machine {
     }
 }
 
+/// A user without any rights, and podline where this user finds it.
+struct User {
+    machine: Machine,
+    program: PathBuf,
+    id: u32,
+}
+
+impl User {
+    /// Some user who is not in `/etc/passwd`, or the one who runs the tests; none where users may not make
+    /// namespaces.
+    fn nobody_knows() -> Option<Self> {
+        Self::with_id(54_321)
+    }
+
+    /// A user with subordinate ids, as `useradd` makes one.
+    fn with_subordinate_ids() -> Option<Self> {
+        let owners = fs::read_to_string("/etc/subuid").unwrap_or_default();
+        let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let ids = owners.lines().filter_map(|line| {
+            let name = format!("{}:", line.split(':').next()?);
+            let user = passwd.lines().find(|line| line.starts_with(&name))?;
+            user.split(':').nth(2)?.parse().ok()
+        });
+        let id = ids.into_iter().find(|id| *id != 0)?;
+        Command::new("newuidmap").output().ok()?;
+        Self::with_id(id)
+    }
+
+    fn with_id(id: u32) -> Option<Self> {
+        let id = if is_root() { id } else { own_id() };
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "true"]);
+        let may = unshare.uid(id).gid(id).stderr(Stdio::null()).status();
+        if !may.is_ok_and(|status| status.success()) {
+            return None;
+        }
+        let machine = Machine::new();
+        let program = machine.folder.path().join("podline");
+        fs::copy(env!("CARGO_BIN_EXE_podline"), &program).expect("podline can be copied");
+        own(machine.folder.path(), id);
+        Some(Self { machine, program, id })
+    }
+
+    fn run(&self, project: &Project, arguments: &[&str]) -> Run {
+        own(&project.path(), self.id);
+        let flags = ["run", "--engine", "embedded", "--image-fallback", "host", "--format", "json"];
+        let podline = project.podline_at(&self.program, &[&flags, arguments].concat());
+        let podline = podline
+            .env("HOME", self.machine.folder.path())
+            .env("DOCKER_HOST", "unix:///nowhere/docker.sock")
+            .env("PODLINE_STATE", self.machine.folder.path().join("state"))
+            .env("PODLINE_CACHE", self.machine.folder.path().join("cache"));
+        Run::new(if is_root() { podline.by(self.id) } else { podline }.run())
+    }
+}
+
+/// Gives a folder, and the one that it is in, to a user.
+fn own(folder: &Path, user: u32) {
+    if is_root() {
+        let parent = folder.parent().filter(|parent| *parent != std::env::temp_dir());
+        let all = [Some(folder), parent].into_iter().flatten();
+        let chown = Command::new("chown").args(["-R", &format!("{user}:{user}")]).args(all).status();
+        assert!(chown.is_ok_and(|status| status.success()), "{}", folder.display());
+    }
+}
+
 /// Waits until something is so.
 fn eventually(what: &str, is_so: impl Fn() -> bool) {
     let start = Instant::now();
@@ -112,14 +179,10 @@ fn a_job_on_the_hosts_files_changes_none_of_them_and_sees_no_home() {
 
 #[test]
 fn two_pods_that_listen_on_one_port_do_not_collide() {
-    if !is_root() || Command::new("nc").arg("-h").output().is_err() {
-        return skipped("it needs root, for networks of pods, and `nc`");
+    if !is_root() || Command::new("python3").arg("--version").output().is_err() {
+        return skipped("it needs root, for networks of pods, and `python3`");
     }
-    let listen = "nc -l -p 5432 </dev/null & sleep 1; kill $! && echo listened";
-    let job = format!("image: none\n  script: ['{listen}']\n");
-    let project = Project::with(&format!("one:\n  {job}two:\n  {job}"));
-    let run = Machine::new().run(&project, &["--image-fallback", "host"]);
-    run.code(0);
+    Machine::new().run(&Project::with(&two_that_listen()), &["--image-fallback", "host"]).code(0);
 }
 
 #[test]
@@ -138,8 +201,57 @@ fn a_killed_run_leaves_nothing_after_the_next() {
     assert_eq!(machine.remains(), Vec::<String>::new());
 }
 
+#[test]
+fn a_user_without_rights_runs_the_same_jobs_and_is_told_once_what_is_missing() {
+    let Some(user) = User::nobody_knows() else {
+        return skipped("users may not make namespaces with a /proc of their own on this machine");
+    };
+    let run = user.run(&Project::fixture("hello"), &[]);
+    run.code(0);
+    assert!(run.statuses().values().all(|status| *status == "success"));
+    assert!(run.output("test:sorted").contains(&"the words are in order"));
+    assert_eq!(run.notices().filter(|it| it.contains("are not enforced")).count(), 1);
+    assert_eq!(user.machine.remains(), Vec::<String>::new());
+}
+
+#[test]
+fn with_subordinate_ids_a_job_has_other_users_than_root() {
+    let Some(user) = User::with_subordinate_ids() else {
+        return skipped("it needs `newuidmap` and a user with a line in /etc/subuid");
+    };
+    let script = "touch mine && chown 1000:1000 mine && stat -c 'owned by %u:%g' mine";
+    let run = user.run(&Project::with(&format!("job: {{ image: none, script: [\"{script}\"] }}\n")), &[]);
+    run.code(0);
+    assert!(run.output("job").contains(&"owned by 1000:1000"), "{:?}", run.output("job"));
+    assert_eq!(user.machine.remains(), Vec::<String>::new());
+}
+
+#[test]
+fn without_root_pasta_keeps_the_ports_of_two_pods_apart() {
+    let Some(user) = User::nobody_knows() else {
+        return skipped("users may not make namespaces with a /proc of their own on this machine");
+    };
+    if Command::new("pasta").arg("--version").output().is_err() || !Path::new("/dev/net/tun").exists() {
+        return skipped("it needs `pasta` (Debian's package `passt`) and /dev/net/tun");
+    }
+    user.run(&Project::with(&two_that_listen()), &[]).code(0);
+}
+
+/// Two jobs at once that listen on one port, on 127.0.0.1 as a service would.
+fn two_that_listen() -> String {
+    let listen = "python3 -c 'import socket,time; s=socket.create_server((\\\"127.0.0.1\\\",5432)); \
+                  c=socket.create_connection((\\\"127.0.0.1\\\",5432)); time.sleep(1)'";
+    let job = format!("image: none\n  script: [\"{listen}\"]\n");
+    format!("one:\n  {job}two:\n  {job}")
+}
+
 fn is_root() -> bool {
-    Command::new("id").arg("-u").stderr(Stdio::null()).output().is_ok_and(|output| output.stdout == b"0\n")
+    own_id() == 0
+}
+
+fn own_id() -> u32 {
+    let output = Command::new("id").arg("-u").output().expect("`id` can be started");
+    String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number")
 }
 
 #[expect(clippy::print_stderr, reason = "a test that cannot run says why")]

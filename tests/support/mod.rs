@@ -101,7 +101,12 @@ impl Project {
 
     /// A `podline` command here.
     pub(crate) fn podline(&self, arguments: &[&str]) -> Podline {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_podline"));
+        self.podline_at(Path::new(env!("CARGO_BIN_EXE_podline")), arguments)
+    }
+
+    /// A command of a copy of `podline`.
+    pub(crate) fn podline_at(&self, program: &Path, arguments: &[&str]) -> Podline {
+        let mut command = Command::new(program);
         command.current_dir(self.path()).args(arguments).stdin(Stdio::null());
         for name in ["CI", "NO_COLOR", "CLICOLOR_FORCE", "KUBECONFIG"] {
             command.env_remove(name);
@@ -120,6 +125,15 @@ impl Podline {
     /// Sets a variable of its environment.
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    /// Has another user run it: only root can.
+    #[cfg(unix)]
+    pub(crate) fn by(mut self, user: u32) -> Self {
+        use std::os::unix::process::CommandExt as _;
+
+        self.command.uid(user).gid(user);
         self
     }
 

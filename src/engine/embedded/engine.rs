@@ -11,12 +11,12 @@ use async_trait::async_trait;
 use super::{
     cgroup,
     image::{self, Fallback, Store, Supply},
-    network::{self, Network},
+    network::Network,
     node, owner,
     pod::plan::Surroundings,
     pods::EmbeddedPods,
     remains,
-    sandbox::plan::{self, Rights},
+    sandbox::plan,
 };
 use crate::engine::{Error, Namespace, Place, Progress, Provisioner, Step, docker};
 
@@ -50,7 +50,7 @@ pub struct Embedded {
 /// What is there once the place is.
 struct Up {
     pods: EmbeddedPods,
-    network: Option<Arc<Network>>,
+    network: Arc<Network>,
     /// Locked for as long as the run lives: how the next one knows.
     _lock: File,
 }
@@ -110,12 +110,6 @@ impl Provisioner for Embedded {
         self.take_images(&store, progress).await;
         self.check_images(&store)?;
         let rights = owner::rights();
-        if rights != Rights::Root && cgroup::is_v1() {
-            return Err(Error::Unusable {
-                message: "this machine has cgroup v1, whose hierarchies only root can use or hide".to_owned(),
-                help: "run podline as root, or start Docker for `--engine kind`".to_owned(),
-            });
-        }
         // noted before it is made, so that it is found again whenever the run ends
         if let Some(path) = cgroup::path_of_run(&rights, &self.options.run) {
             fs::write(folder.join(remains::CGROUP), path)
@@ -125,20 +119,14 @@ impl Provisioner for Embedded {
         if let Some(warning) = cgroup::warning(&group) {
             progress(Step::Warning(warning));
         }
-        let network = match Network::open(&rights, &self.options.state).await {
-            Ok(network) => Some(Arc::new(network)),
-            Err(cause) => {
-                progress(Step::Warning(format!(
-                    "pods share this machine's network ({cause}): two that listen on one port get in each \
-                     other's way"
-                )));
-                None
-            }
-        };
+        let network = Arc::new(Network::open(&rights, &self.options.state).await);
+        if let Some(warning) = network.warning() {
+            progress(Step::Warning(warning));
+        }
         let surroundings = Surroundings {
             folder,
             layers: store.layers(),
-            network: if network.is_some() { plan::Network::Own } else { plan::Network::Host },
+            network: plan::Network::Host,
             rights,
             cgroup: group.path,
             carrier: self.options.carrier.clone(),
@@ -146,12 +134,9 @@ impl Provisioner for Embedded {
         let supply = Supply::new(store, self.options.supply.clone());
         let read = |path| fs::read_to_string(path).ok();
         let own = read("/etc/resolv.conf").unwrap_or_default();
-        let resolv = match network {
-            Some(_) => network::name_servers(&own, read("/run/systemd/resolve/resolv.conf")),
-            None => own,
-        };
+        let resolv = network.resolv(own, read("/run/systemd/resolve/resolv.conf"));
         let program = self.options.program.clone();
-        let pods = EmbeddedPods::new(program, surroundings, resolv, supply, network.clone());
+        let pods = EmbeddedPods::new(program, surroundings, resolv, supply, Arc::clone(&network));
         let up = Up { pods: pods.clone(), network, _lock: lock };
         *self.up.lock().unwrap_or_else(PoisonError::into_inner) = Some(up);
         Ok(Place { pods: Arc::new(pods), free: node::free() })
@@ -161,9 +146,7 @@ impl Provisioner for Embedded {
         let up = self.up.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(up) = up {
             up.pods.end().await;
-            if let Some(network) = up.network {
-                network.close().await;
-            }
+            up.network.close().await;
         }
         let folder = self.folder();
         let removed = tokio::task::spawn_blocking(move || remains::remove(&folder)).await;

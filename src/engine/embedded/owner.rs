@@ -1,6 +1,9 @@
 //! Whose rights pods have: root's, or those of the user who starts podline.
 
-use std::fs;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::sandbox::plan::{IdMaps, Rights};
 
@@ -13,17 +16,19 @@ pub(super) fn rights() -> Rights {
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = user_name(&passwd, uid).unwrap_or_default();
     let of = |file: &str| subordinate(&fs::read_to_string(file).unwrap_or_default(), &name, uid);
-    let has_programs = ["newuidmap", "newgidmap"].iter().all(|program| {
-        ["/usr/bin", "/bin", "/usr/local/bin"]
-            .iter()
-            .any(|folder| fs::exists(format!("{folder}/{program}")).unwrap_or(false))
-    });
+    let has_programs = ["newuidmap", "newgidmap"].iter().all(|name| program(name).is_some());
     Rights::User(IdMaps {
         uid,
         gid,
         subordinate_uids: of("/etc/subuid").filter(|_| has_programs),
         subordinate_gids: of("/etc/subgid").filter(|_| has_programs),
     })
+}
+
+/// Where a program of this machine is: sandboxes have no `PATH` to find it by.
+pub(super) fn program(name: &str) -> Option<PathBuf> {
+    let folders = ["/usr/bin", "/bin", "/usr/local/bin"];
+    folders.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.is_file())
 }
 
 fn user_name(passwd: &str, uid: u32) -> Option<String> {

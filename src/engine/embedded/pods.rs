@@ -26,7 +26,7 @@ use super::{
         process::Sandbox,
         status::Known,
     },
-    sandbox::plan::{News, Order, Uplink},
+    sandbox::plan::{News, Order},
 };
 use crate::engine::{Archive, Error, File, Pods};
 
@@ -53,8 +53,8 @@ struct Shared {
     /// What stands in `/etc/resolv.conf` of pods.
     resolv: String,
     supply: Supply,
-    /// Ties pods to the outside, where they have networks of their own.
-    network: Option<Arc<Network>>,
+    /// Ties pods to the outside.
+    network: Arc<Network>,
     running: Mutex<HashMap<String, Arc<Running>>>,
 }
 
@@ -73,7 +73,7 @@ impl EmbeddedPods {
         surroundings: Surroundings,
         resolv: String,
         supply: Supply,
-        network: Option<Arc<Network>>,
+        network: Arc<Network>,
     ) -> Self {
         let shared = Shared {
             program,
@@ -119,8 +119,11 @@ impl Pods for EmbeddedPods {
         if lock(&self.shared.running).contains_key(&name) {
             return Ok(());
         }
-        let surroundings =
-            Surroundings { folder: self.shared.folder.join(&name), ..self.shared.surroundings.clone() };
+        let surroundings = Surroundings {
+            folder: self.shared.folder.join(&name),
+            network: self.shared.network.of_next(),
+            ..self.shared.surroundings.clone()
+        };
         // what is wrong with the pod is said before anything is pulled for it
         plan::plan(pod, &surroundings, &plan::any_images(pod))
             .map_err(|message| Error::Rejected { message, help: None })?;
@@ -303,13 +306,6 @@ async fn sandboxed(
     loop {
         tokio::select! {
             news = sandbox.next() => match news {
-                Some(News::Ready { pid }) => match shared.connect(pid).await {
-                    Ok(uplink) => sandbox.tell(Order::Start(uplink)).await,
-                    Err(cause) => {
-                        learn(&News::Failed(format!("the pod's network could not be set up: {cause}")));
-                        sandbox.tell(Order::Stop { grace: 0 }).await;
-                    }
-                },
                 Some(news) => {
                     if let News::Started { container } | News::Refused { container, .. } = &news
                         && let Some(log) = running.logs.get(container)
@@ -338,13 +334,6 @@ async fn sandboxed(
 }
 
 impl Shared {
-    async fn connect(&self, pid: u32) -> Result<Uplink, String> {
-        match &self.network {
-            Some(network) => network.connect(pid).await,
-            None => Err("pods have no network of their own here".to_owned()),
-        }
-    }
-
     /// The images of a pod's containers, or the container whose image is missing.
     async fn images(
         &self,

@@ -4,6 +4,8 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
+    thread::sleep,
+    time::Duration,
 };
 
 use super::cgroup;
@@ -15,6 +17,9 @@ pub(super) const CGROUP: &str = "cgroup";
 pub(super) fn runs(state: &Path) -> PathBuf {
     state.join("pods")
 }
+
+/// Name of the file that the sandboxes of a run hold locked together, and who removes the run holds alone.
+const SANDBOXES: &str = "sandboxes";
 
 /// Name of the file that whoever runs holds locked, and its name until it is.
 const LOCK: &str = "lock";
@@ -37,8 +42,21 @@ pub(super) fn claim(folder: &Path) -> io::Result<File> {
 fn lock(folder: &Path) -> io::Result<File> {
     let lock = File::create(folder.join(NEW_LOCK))?;
     lock.lock()?;
+    File::create(folder.join(SANDBOXES))?;
     fs::rename(folder.join(NEW_LOCK), folder.join(LOCK))?;
     Ok(lock)
+}
+
+/// Keeps a run from being removed for as long as the file is open: by a sandbox, which may live a little longer
+/// than podline.
+///
+/// # Errors
+/// When the run has been removed already.
+pub(super) fn hold(run: &Path) -> io::Result<File> {
+    let file = File::open(run.join(SANDBOXES))?;
+    file.lock_shared()?;
+    // whoever removes it may have been faster
+    if run.join(SANDBOXES).exists() { Ok(file) } else { Err(io::ErrorKind::NotFound.into()) }
 }
 
 /// Removes what the runs but this one have left that nobody runs any more. Gives their ids.
@@ -61,21 +79,31 @@ pub(super) fn prune(state: &Path, own: &str) -> Vec<String> {
     pruned
 }
 
-/// How often removal is tried: sandboxes that are dying remove the same things.
-const TRIES: usize = 50;
+/// How often removal is tried, and the time between: what dies with a sandbox dies a little after it.
+const TRIES: usize = 250;
+const PAUSE: Duration = Duration::from_millis(20);
 
-/// Removes the folder of a run with its cgroups.
+/// Removes the folder of a run with its cgroups, once its sandboxes are gone.
 pub(super) fn remove(folder: &Path) -> io::Result<()> {
     let mut tried = 0;
     loop {
-        match try_remove(folder) {
+        match remove_alone(folder) {
             Err(_) if tried < TRIES => {
                 tried += 1;
-                std::thread::sleep(std::time::Duration::from_millis(20));
+                sleep(PAUSE);
             }
             removed => return removed,
         }
     }
+}
+
+fn remove_alone(folder: &Path) -> io::Result<()> {
+    // a run that was killed at its very start has none yet
+    let sandboxes = File::open(folder.join(SANDBOXES));
+    if let Ok(sandboxes) = &sandboxes {
+        sandboxes.try_lock()?;
+    }
+    try_remove(folder)
 }
 
 /// The lock goes last, so that what stays is found again.
@@ -83,14 +111,11 @@ fn try_remove(folder: &Path) -> io::Result<()> {
     let group = fs::read_to_string(folder.join(CGROUP)).unwrap_or_default();
     // written whole or not at all, but a file is a file
     if Path::new(&group).components().any(|part| part.as_os_str() == "podline") {
-        for hierarchy in cgroup::mounted() {
-            let group = hierarchy.path.join(&group);
-            if !cgroup::remove_below(&group) {
-                return Err(io::Error::other(format!("the cgroup `{}` is in use", group.display())));
-            }
-            // the one that all runs share goes with the last of them
-            let _ = group.parent().map(fs::remove_dir);
+        if !cgroup::remove(&group) {
+            return Err(io::Error::other(format!("the cgroup `{group}` is in use")));
         }
+        // the one that all runs share goes with the last of them
+        Path::new(&group).parent().map(cgroup::remove_unused);
     }
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_name() != LOCK && entry.file_name() != CGROUP {

@@ -86,6 +86,9 @@ pub fn trouble(pod: &Pod, build: &Build) -> Option<Failure> {
         let said = condition.message.as_deref().unwrap_or_default();
         return Some(system(format!("the pod is disrupted: reason `{reason}`, {said}"), None));
     }
+    if reason == "SandboxFailed" {
+        return Some(system(format!("the pod could not run: {said}"), None));
+    }
     let helper = container(pod, HELPER)?.state.as_ref()?.terminated.as_ref();
     if let Some(ended) = helper.filter(|_| pod.metadata.deletion_timestamp.is_none()) {
         let reason = ended.reason.as_deref().unwrap_or("Error");

@@ -332,7 +332,7 @@ mod tests {
         let surroundings = Surroundings {
             folder: "/state/demo".into(),
             layers: "/cache/layers".into(),
-            network: Network::Own,
+            network: Network::Pair { number: 0 },
             rights: Rights::Root,
             cgroup: Some("podline/run".to_owned()),
             carrier: None,

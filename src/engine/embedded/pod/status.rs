@@ -64,7 +64,6 @@ impl Known {
     /// Takes what a sandbox says.
     pub(in crate::engine::embedded) fn learn(&mut self, news: &News, now: Timestamp) {
         match news {
-            News::Ready { .. } => {}
             News::Started { container } => {
                 self.started.get_or_insert(now);
                 self.containers.insert(container.clone(), State::Running { since: now });

@@ -10,10 +10,9 @@ use std::{
 use libcontainer::{container::builder::ContainerBuilder, syscall::syscall::SyscallType};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, waitpid};
 
-use crate::engine::embedded::cgroup::{self, Hierarchy};
-
 use super::{
     bundle,
+    groups::Groups,
     plan::{self, News, Plan},
     root,
     trouble::{Doing as _, Result, Trouble},
@@ -34,47 +33,48 @@ pub(super) struct Running {
     /// Readable once the container's main process has ended.
     pub(super) ended: OwnedFd,
     pid: Pid,
-    container: libcontainer::container::Container,
-    group: Option<String>,
     message: PathBuf,
     /// Never written to: it ends with the container.
     _stdin: Option<PipeWriter>,
 }
 
 /// Makes a container and starts it.
-pub(super) fn start(plan: &Plan, container: &plan::Container, hierarchies: &[Hierarchy]) -> Result<Running> {
+pub(super) fn start(plan: &Plan, container: &plan::Container, groups: &Groups) -> Result<Running> {
     let folder = plan.folder.join("containers").join(&container.name);
     let rootfs = root::make(plan, &container.root, &folder)?;
-    let (passwd, groups) = (users::read(&rootfs, "/etc/passwd"), users::read(&rootfs, "/etc/group"));
-    let user = users::find(&container.user, &passwd, &groups)?;
-    let config = bundle::config(plan, container, &rootfs, &user, hierarchies);
+    let (passwd, group) = (users::read(&rootfs, "/etc/passwd"), users::read(&rootfs, "/etc/group"));
+    let user = users::find(&container.user, &passwd, &group)?;
+    let config = bundle::config(plan, container, &rootfs, &user, groups);
     let text = serde_json::to_vec(&config).doing("writing the container's configuration")?;
     fs::write(folder.join("config.json"), text).doing("writing the container's configuration")?;
 
     let (stdin, kept) = input(container.stdin)?;
     let log = output(&plan.folder.join(LOGS).join(&container.name))?;
     let again = log.try_clone().doing("opening the log")?;
-    let mut made = ContainerBuilder::new(container.name.clone(), SyscallType::default())
+    let builder = ContainerBuilder::new(container.name.clone(), SyscallType::default())
         .with_root_path(plan.folder.join("state"))
         .doing("preparing the container")?
         .with_stdin(stdin)
         .with_stdout(OwnedFd::from(log))
         .with_stderr(OwnedFd::from(again))
         .as_init(&folder)
-        .with_systemd(false)
-        .build()
-        .map_err(|error| Trouble::new(said(&error)))?;
+        .with_systemd(false);
+    let made = groups.around(&container.name, || builder.build())?;
+    let mut made = made.map_err(|error| Trouble::new(said(&error)))?;
     let pid = made.pid().and_then(|pid| Pid::from_raw(pid.as_raw()));
     let pid = pid.ok_or_else(|| Trouble::new("the container has no process"))?;
     let ended = pidfd_open(pid, PidfdFlags::empty()).doing("opening the container's process")?;
-    let group = bundle::group(plan, container);
-    made.start().doing("starting the container")?;
+    let started = groups.hold(container, pid).and_then(|()| made.start().doing("starting the container"));
+    if let Err(trouble) = started {
+        // it waits for its start
+        let _ = rustix::process::kill_process(pid, Signal::KILL);
+        let _ = waitpid(Some(pid), WaitOptions::empty());
+        return Err(trouble);
+    }
     Ok(Running {
         name: container.name.clone(),
         ended,
         pid,
-        container: made,
-        group,
         message: plan.folder.join(MESSAGES).join(&container.name),
         _stdin: kept,
     })
@@ -111,7 +111,7 @@ impl Running {
     }
 
     /// Takes the container away once its main process has ended.
-    pub(super) fn finish(mut self, hierarchies: &[Hierarchy]) -> News {
+    pub(super) fn finish(mut self, groups: &Groups) -> News {
         let status = waitpid(Some(self.pid), WaitOptions::empty());
         let code = match status {
             Ok(Some((_, status))) => {
@@ -119,9 +119,8 @@ impl Running {
             }
             _ => None,
         };
-        let oom_kills = self.group.as_ref().map_or(0, |group| cgroup::oom_kills(hierarchies, group));
         // what it leaves goes with the pod
-        let _ = self.container.delete(true);
+        let oom_kills = groups.oom_kills(&self.name);
         News::Ended {
             container: std::mem::take(&mut self.name),
             code: code.unwrap_or(255),

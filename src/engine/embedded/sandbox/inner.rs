@@ -12,14 +12,15 @@ use rustix::{
     process::{Signal, set_parent_process_death_signal},
 };
 
-use crate::engine::embedded::cgroup::{self, Hierarchy};
-
 use super::{
     container::{self, Running},
-    namespaces,
-    plan::{self, News, Order, Plan},
+    groups::Groups,
+    hold, namespaces,
+    pasta::Pasta,
+    plan::{self, Network, News, Order, Plan},
     read_plan, tell,
     trouble::{Doing as _, Result},
+    view,
 };
 
 pub(super) fn run(folder: &Path) -> ExitCode {
@@ -34,16 +35,25 @@ pub(super) fn run(folder: &Path) -> ExitCode {
 
 fn sandbox(folder: &Path) -> Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL)).doing("asking for a signal")?;
+    let _held = hold(folder)?;
     let plan = read_plan(folder)?;
     namespaces::enter(&plan)?;
-    let hierarchies = cgroup::narrow(&plan);
-    Pod::new(&plan, hierarchies).run()
+    if let Network::Pasta { program } = &plan.network {
+        let network = folder.join("network");
+        let pasta = Pasta::start(program, &network)?;
+        namespaces::enter_network()?;
+        namespaces::show_network(&network)?;
+        pasta.tie()?;
+    }
+    let groups = Groups::make(&plan)?;
+    view::hide_cgroups(&plan)?;
+    Pod::new(&plan, groups).run()
 }
 
 /// How the containers of a pod come and go.
 struct Pod<'p> {
     plan: &'p Plan,
-    hierarchies: Vec<Hierarchy>,
+    groups: Groups,
     /// Init containers that have not started yet.
     init: std::slice::Iter<'p, plan::Container>,
     has_started: bool,
@@ -69,10 +79,10 @@ enum Next {
 }
 
 impl<'p> Pod<'p> {
-    fn new(plan: &'p Plan, hierarchies: Vec<Hierarchy>) -> Self {
+    fn new(plan: &'p Plan, groups: Groups) -> Self {
         Self {
             plan,
-            hierarchies,
+            groups,
             init: plan.init_containers.iter(),
             has_started: false,
             running: Vec::new(),
@@ -90,7 +100,6 @@ impl<'p> Pod<'p> {
             match self.next()? {
                 // podline is gone, and with this process the pod goes
                 Next::Order(None) => return Ok(()),
-                Next::Order(Some(Order::Start(_))) => {}
                 Next::Order(Some(Order::Stop { grace })) => {
                     self.terminate(Duration::from_millis(grace), Then::End);
                     if grace == 0 {
@@ -123,7 +132,7 @@ impl<'p> Pod<'p> {
     }
 
     fn start(&mut self, container: &plan::Container) {
-        match container::start(self.plan, container, &self.hierarchies) {
+        match container::start(self.plan, container, &self.groups) {
             Ok(running) => {
                 tell(&News::Started { container: running.name.clone() });
                 self.running.push(running);
@@ -135,7 +144,7 @@ impl<'p> Pod<'p> {
     }
 
     fn ended(&mut self, index: usize) {
-        let news = self.running.swap_remove(index).finish(&self.hierarchies);
+        let news = self.running.swap_remove(index).finish(&self.groups);
         tell(&news);
         if !self.has_started && self.kill.is_none() && matches!(news, News::Ended { code: 0, .. }) {
             self.advance();

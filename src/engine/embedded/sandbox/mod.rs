@@ -12,15 +12,20 @@
 
 mod bundle;
 mod container;
+mod groups;
 mod inner;
 mod namespaces;
 mod outer;
+mod pasta;
 pub mod plan;
 mod root;
 mod trouble;
+mod uplink;
 mod users;
+mod view;
 
 pub(super) use container::{LOGS, MESSAGES};
+pub(super) use uplink::NET;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
@@ -42,6 +47,13 @@ pub fn main(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let (role, folder) = (arguments.next()?, arguments.next()?);
     let folder = Path::new(&folder);
     Some(if role == OUTER { outer::run(folder) } else { inner::run(folder) })
+}
+
+/// Keeps the run of a pod from being removed while there is something of the pod.
+fn hold(folder: &Path) -> trouble::Result<std::fs::File> {
+    use trouble::Doing as _;
+
+    super::remains::hold(folder.parent().unwrap_or(folder)).doing("the run has ended")
 }
 
 fn read_plan(folder: &Path) -> trouble::Result<plan::Plan> {

@@ -1,22 +1,15 @@
 //! The namespaces that the containers of a pod share, and what is mounted for all of them.
 
-use std::{
-    io::Write as _,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::path::Path;
 
-use libcontainer::network::{link::LinkClient, wrapper::create_network_client};
 use nix::sched::{CloneFlags, unshare};
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change};
 
 use super::{
-    plan::{Plan, Uplink},
-    trouble::{Doing as _, Result, Trouble},
+    plan::Plan,
+    trouble::{Doing as _, Result},
+    uplink::Netlink,
 };
-
-/// Index of the interface `lo` in every network namespace.
-const LOOPBACK: u32 = 1;
 
 /// Enters new namespaces. Mounts made from here on are seen by this process and its children only, and go
 /// with the last of them.
@@ -30,34 +23,21 @@ pub(super) fn enter(plan: &Plan) -> Result<()> {
 }
 
 /// Enters a network of its own, in which nothing but the loopback interface is there yet.
-pub(super) fn enter_network() -> Result<()> {
+pub(super) fn enter_network() -> Result<Netlink> {
     unshare(CloneFlags::CLONE_NEWNET).doing("making a network namespace")?;
-    loopback_up()
+    let network = Netlink::open()?;
+    network.loopback_up()?;
+    Ok(network)
 }
 
-/// Sets up the pod's end of its way to the outside.
-pub(super) fn use_uplink(uplink: &Uplink) -> Result<()> {
-    let commands = format!(
-        "addr add {} dev eth0\nlink set eth0 up\nroute add default via {}\n",
-        uplink.address, uplink.gateway
-    );
-    let spawned =
-        Command::new("ip").args(["-batch", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
-    let mut ip = spawned.doing("starting `ip`")?;
-    if let Some(mut stdin) = ip.stdin.take() {
-        stdin.write_all(commands.as_bytes()).doing("telling `ip`")?;
-    }
-    let status = ip.wait().doing("waiting for `ip`")?;
-    if status.success() { Ok(()) } else { Err(Trouble::new("the pod's network could not be set up")) }
+/// Shows the network that this process is in as a file, for a program that may not look at this process.
+pub(super) fn show_network(file: &Path) -> Result<()> {
+    std::fs::File::create(file).doing("making a file for the network")?;
+    mount_bind("/proc/self/ns/net", file).doing("showing the network")
 }
 
 /// libcontainer finds itself by `/proc/self`, which is nobody in a `/proc` of another pid namespace.
 fn proc() -> Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount("proc", Path::new("/proc"), "proc", flags, None).doing("mounting `/proc`")
-}
-
-fn loopback_up() -> Result<()> {
-    let mut link = LinkClient::new(create_network_client()).doing("opening netlink")?;
-    link.set_up(LOOPBACK).doing("bringing the loopback interface up")
 }

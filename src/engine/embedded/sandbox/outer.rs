@@ -14,10 +14,11 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::engine::embedded::cgroup;
 
 use super::{
-    COMMAND, INNER, namespaces,
-    plan::{IdMaps, Network, News, Order, Plan, Rights},
+    COMMAND, INNER, hold, namespaces,
+    plan::{IdMaps, Network, News, Plan, Rights},
     tell,
     trouble::{Doing as _, Result, Trouble},
+    uplink::Netlink,
 };
 
 pub(super) fn run(folder: &Path) -> ExitCode {
@@ -25,8 +26,14 @@ pub(super) fn run(folder: &Path) -> ExitCode {
         Ok(plan) => plan,
         Err(trouble) => return failed(&trouble),
     };
+    let _held = match hold(folder) {
+        Ok(held) => held,
+        Err(trouble) => return failed(&trouble),
+    };
     let ran = sandbox(&plan);
-    cgroup::remove(&plan);
+    if let Some(group) = &plan.cgroup {
+        cgroup::remove(group);
+    }
     remove(&plan);
     match ran {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,32 +51,16 @@ fn sandbox(plan: &Plan) -> Result<()> {
     if let Rights::User(maps) = &plan.rights {
         become_root(maps)?;
     }
-    if plan.network == Network::Own {
-        namespaces::enter_network()?;
-        tell(&News::Ready { pid: std::process::id() });
-        match order() {
-            Some(Order::Start(uplink)) => namespaces::use_uplink(&uplink)?,
-            // podline is gone, or needs the pod no more
-            Some(Order::Stop { .. }) | None => return Ok(()),
-        }
+    if let Network::Pair { number } = plan.network {
+        let host = Netlink::open()?;
+        let pod = namespaces::enter_network()?;
+        host.tie(&pod, std::process::id(), number)?;
     }
     unshare(CloneFlags::CLONE_NEWPID).doing("making a pid namespace")?;
     let mut inner =
         Command::new(own).args([COMMAND, INNER]).arg(&plan.folder).spawn().doing("starting the sandbox")?;
     inner.wait().doing("waiting for the sandbox")?;
     Ok(())
-}
-
-/// The next order, and not a byte more: what follows is for the inner process.
-fn order() -> Option<Order> {
-    let (mut line, mut byte) = (Vec::new(), [0]);
-    while rustix::io::read(rustix::stdio::stdin(), &mut byte).ok()? == 1 {
-        if byte[0] == b'\n' {
-            return serde_json::from_slice(&line).ok();
-        }
-        line.push(byte[0]);
-    }
-    None
 }
 
 /// Maps the user's own id to root's and subordinate ones to those above, once it is told that there is a user

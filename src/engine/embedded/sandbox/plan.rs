@@ -36,19 +36,18 @@ pub struct Plan {
 /// The network of a pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Network {
-    /// One of its own, which podline ties to the host's once it hears [`News::Ready`].
-    Own,
+    /// One of its own, tied to the host's by a pair of interfaces.
+    Pair {
+        /// Gives the addresses: this number, or the next that no pod has.
+        number: u16,
+    },
+    /// One of its own, tied to the host's by a process that speaks for it.
+    Pasta {
+        /// That program.
+        program: PathBuf,
+    },
     /// That of the host.
     Host,
-}
-
-/// How a pod reaches the outside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Uplink {
-    /// The pod's address with the length of its network's prefix.
-    pub address: String,
-    /// The host's address in that network.
-    pub gateway: String,
 }
 
 /// Whose rights a sandbox has.
@@ -142,8 +141,6 @@ pub struct Limits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
-    /// The pod's network is tied to the host's: start.
-    Start(Uplink),
     /// End: SIGTERM now, SIGKILL after so many milliseconds.
     Stop {
         /// Milliseconds.
@@ -155,11 +152,6 @@ pub enum Order {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum News {
-    /// The pod's network is there: that of the process with this id.
-    Ready {
-        /// Its id on the host.
-        pid: u32,
-    },
     /// A container runs.
     Started {
         /// Its name.

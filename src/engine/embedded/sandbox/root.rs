@@ -42,7 +42,8 @@ struct Host<'a> {
     plan: &'a Plan,
     hidden: &'a [PathBuf],
     writes: PathBuf,
-    shown: usize,
+    tried: usize,
+    is_shown: bool,
     trouble: Option<Trouble>,
 }
 
@@ -50,7 +51,8 @@ struct Host<'a> {
 const DEPTH: usize = 3;
 
 fn host(plan: &Plan, hidden: &[PathBuf], shown: &[PathBuf], folder: &Path, target: &Path) -> Result<()> {
-    let mut host = Host { plan, hidden, writes: folder.join("writes"), shown: 0, trouble: None };
+    let mut host =
+        Host { plan, hidden, writes: folder.join("writes"), tried: 0, is_shown: false, trouble: None };
     for (path, name) in entries(Path::new("/")) {
         let at = target.join(&name);
         if NOT_OF_THE_HOST.iter().any(|it| *it == name) {
@@ -59,7 +61,7 @@ fn host(plan: &Plan, hidden: &[PathBuf], shown: &[PathBuf], folder: &Path, targe
             host.reveal(&path, &at, DEPTH)?;
         }
     }
-    if let Some(trouble) = host.trouble.take().filter(|_| host.shown == 0) {
+    if let Some(trouble) = host.trouble.take().filter(|_| !host.is_shown) {
         return Err(trouble);
     }
     for path in shown.iter().filter(|path| path.is_dir()) {
@@ -99,15 +101,17 @@ impl Host<'_> {
     }
 
     fn show(&mut self, path: &Path, at: &Path) -> Result<()> {
-        let number = self.shown.to_string();
+        // what the kernel has refused once is no place for another: it has left marks there
+        let number = self.tried.to_string();
+        self.tried += 1;
         overlay(self.plan, &[path.to_owned()], &self.writes.join(number), at)?;
-        self.shown += 1;
+        self.is_shown = true;
         Ok(())
     }
 }
 
 /// What is in a folder; nothing where it may not be read.
-fn entries(folder: &Path) -> Vec<(PathBuf, OsString)> {
+pub(super) fn entries(folder: &Path) -> Vec<(PathBuf, OsString)> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| (entry.path(), entry.file_name())).collect()
 }
