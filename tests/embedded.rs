@@ -13,16 +13,16 @@ use std::{
 use crate::support::{Podline, Project, Run};
 
 /// A machine for podline alone: its folders, and no Docker.
-struct Machine {
+pub(crate) struct Machine {
     folder: tempfile::TempDir,
 }
 
 impl Machine {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().expect("a folder") }
     }
 
-    fn podline(&self, project: &Project, arguments: &[&str]) -> Podline {
+    pub(crate) fn podline(&self, project: &Project, arguments: &[&str]) -> Podline {
         project
             .podline(arguments)
             .env("DOCKER_HOST", "unix:///nowhere/docker.sock")
@@ -129,7 +129,7 @@ fn own(folder: &Path, user: u32) {
 }
 
 /// Waits until something is so.
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
+pub(crate) fn eventually(what: &str, is_so: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_so() {
         assert!(start.elapsed() < Duration::from_secs(30), "{what}");

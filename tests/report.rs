@@ -27,33 +27,62 @@ impl Recorded {
         Self { project, events: vec![outline] }
     }
 
-    fn event(&mut self, at: f64, mut event: Value) {
+    fn event(&mut self, at: f64, event: Value) {
+        self.event_of(&[], at, event);
+    }
+
+    /// Something that happened in a child pipeline.
+    fn event_of(&mut self, pipeline: &[&str], at: f64, mut event: Value) {
         event["at"] = json!(at);
+        if !pipeline.is_empty() {
+            event["pipeline"] = json!(pipeline);
+        }
         self.events.push(event);
     }
 
     /// A job that ran, with its log.
     fn job(&mut self, name: &str, runner: usize, from: f64, to: f64, code: i32, log: &[u8]) {
+        self.job_of(&[], name, runner, (from, to), code, log);
+    }
+
+    /// A job of a child pipeline.
+    fn job_of(
+        &mut self,
+        pipeline: &[&str],
+        name: &str,
+        runner: usize,
+        (from, to): (f64, f64),
+        code: i32,
+        log: &[u8],
+    ) {
         let id = self.events.len();
         let trace = format!("job-{id}.log");
-        let jobs = self.project.path().join(".podline/runs/1/jobs");
+        let below: String = pipeline.iter().map(|job| format!("pipelines/{job}-1001/")).collect();
+        let jobs = self.project.path().join(format!(".podline/runs/1/{below}jobs"));
         fs::create_dir_all(&jobs).expect("a folder can be made");
         fs::write(jobs.join(&trace), log).expect("a log can be written");
         let pod = "metadata:\n  name: runner-1\nspec:\n  containers:\n  - name: build\n    image: busybox:1.36\n    \
                    resources:\n      limits: {cpu: \"1\", memory: 1Gi}\n";
         fs::write(jobs.join(&trace).with_extension("yaml"), pod).expect("a pod can be written");
         let runner = format!("gitlab-ci-runner-{runner}");
-        self.event(from, json!({"event": "job_started", "job": name, "attempt": 1, "runner": runner}));
-        self.event(from + 0.3, json!({"event": "job_phase", "job": name, "phase": "script"}));
+        self.event_of(
+            pipeline,
+            from,
+            json!({"event": "job_started", "job": name, "attempt": 1, "runner": runner}),
+        );
+        self.event_of(pipeline, from + 0.3, json!({"event": "job_phase", "job": name, "phase": "script"}));
+        let text = String::from_utf8_lossy(log);
+        let tail: Vec<&str> = text.lines().rev().take(3).collect::<Vec<_>>().into_iter().rev().collect();
         let failure = (code != 0).then(|| {
             json!({"reason": "script_failure", "message": format!("exit code {code}"), "help": "look at the log"})
         });
-        self.event(
+        self.event_of(
+            pipeline,
             to,
             json!({
                 "event": "job_finished", "job": name, "attempt": 1, "allowed": false, "retried": false,
                 "status": if code == 0 { "success" } else { "failed" }, "exit_code": code, "failure": failure,
-                "took": to - from, "tail": [], "trace": jobs.join(&trace), "artifacts": 2,
+                "took": to - from, "tail": tail, "trace": jobs.join(&trace), "artifacts": 2,
             }),
         );
     }
@@ -75,6 +104,51 @@ impl Recorded {
         assert_eq!(seen.stdout.trim(), ".podline/runs/1/report.html");
         self.project.path().join(seen.stdout.trim())
     }
+}
+
+/// A pipeline whose child pipeline has failed in `lint`, and that of its `publish` not.
+fn family() -> Recorded {
+    let jobs = json!([
+        outline("compile", "build", Value::Null),
+        outline("child", "test", Value::Null),
+        outline("report", "deploy", Value::Null),
+    ]);
+    let mut run = Recorded::new(&["build", "test", "deploy"], jobs);
+    let started = |job: &str| json!({"event": "job_started", "job": job, "attempt": 1, "runner": null});
+    let begun = |title: &str, stages: Value, jobs: Value| {
+        json!({"event": "pipeline_started", "name": null, "title": title, "engine": "kind", "slots": 8,
+               "stages": stages, "jobs": jobs})
+    };
+    run.job("compile", 0, 0.0, 2.0, 0, b"$ make\n");
+    run.event(2.0, started("child"));
+    let inner = json!([outline("lint", "check", json!([])), outline("publish", "publish", json!([]))]);
+    run.event_of(&["child"], 2.1, begun("child pipeline 1001", json!(["check", "publish"]), inner));
+    run.job_of(&["child"], "lint", 0, (2.2, 5.0), 1, b"$ lint\nmain.c:12: \x1b[31munused variable\x1b[0m\n");
+    run.event_of(&["child"], 5.0, started("publish"));
+    let last = json!([outline("notes", "test", Value::Null)]);
+    run.event_of(&["child", "publish"], 5.1, begun("child pipeline 1002", json!(["test"]), last));
+    run.job_of(&["child", "publish"], "notes", 1, (5.2, 6.0), 0, b"the notes of the release\n");
+    let ended = |status: &str, jobs: Value| json!({"event": "pipeline_finished", "status": status, "took": 1, "jobs": jobs});
+    run.event_of(&["child", "publish"], 6.1, ended("success", json!({"notes": "success"})));
+    let finished = |job: &str, status: &str| {
+        let failure = json!({"reason": "unknown_failure", "message": "`lint` failed in its child pipeline", "help": null});
+        json!({"event": "job_finished", "job": job, "attempt": 1, "allowed": false, "retried": false, "status": status,
+               "exit_code": null, "failure": if status == "failed" { failure } else { Value::Null }, "took": 4,
+               "tail": [], "trace": "", "artifacts": 0})
+    };
+    run.event_of(&["child"], 6.2, finished("publish", "success"));
+    run.event_of(&["child"], 6.2, ended("failed", json!({"lint": "failed", "publish": "success"})));
+    run.event(6.3, finished("child", "failed"));
+    run.event(
+        6.3,
+        json!({"event": "job_status", "job": "report", "status": "skipped", "reason": "`child` failed"}),
+    );
+    run.event(6.4, ended("failed", json!({"compile": "success", "child": "failed", "report": "skipped"})));
+    let explained = json!([{"name": "lint", "standing": {"standing": "present"}, "rules": [{
+        "title": "rule 1", "place": "child.yml:3", "clauses": [{"text": "if: $CI", "meaning": "it is true", "parts": []}],
+        "lets_in": true, "decides": true, "is_too_late": false, "sets": []}]}]);
+    run.project.write(".podline/runs/1/pipelines/child-1001/explanations.json", &explained.to_string());
+    run
 }
 
 fn outline(name: &str, stage: &str, needs: Value) -> Value {
@@ -125,6 +199,11 @@ fn a_reader_goes_from_the_overview_to_the_line_that_failed() {
     assert_eq!(page.text("#critical"), "critical path: compile 5.9s → unit 5.9s");
     assert_eq!(page.value("document.querySelectorAll('.node').length"), 5);
     assert_eq!(page.value("document.querySelectorAll('.edges path').length"), 3, "one a need");
+    let wrong = page.text("#wrong");
+    assert!(
+        wrong.contains("unit") && wrong.contains("exit code 1") && wrong.contains("ERROR: Job failed"),
+        "{wrong}"
+    );
     page.screenshot("overview");
 
     page.click(".node[data-job='2']");
@@ -187,9 +266,112 @@ fn jobs_are_found_by_name_and_by_status() {
 }
 
 #[test]
-fn it_is_dark_where_the_reader_likes_that_fits_a_phone_and_prints() {
+fn everything_is_reached_with_the_keyboard() {
     let Some(mut page) = Page::of_file(&shop().page()) else { return };
-    let colour = "getComputedStyle(document.body).backgroundColor";
+    let name = |page: &mut Page| page.text("#job-name");
+    // through the page from the top: the first job of the graph
+    for _ in 0..40 {
+        page.press("Tab");
+        if page.value("document.activeElement.matches('.node')") == json!(true) {
+            break;
+        }
+    }
+    assert_eq!(page.value("document.activeElement.dataset.job"), "0");
+    assert!(
+        page.value("document.querySelectorAll('.node.near').length").as_u64() > Some(1),
+        "with its needs"
+    );
+    page.press("Enter");
+    page.until("!document.getElementById('job').hidden");
+    assert_eq!(name(&mut page), "compile");
+    for (key, job) in [("j", "docs"), ("j", "unit"), ("k", "docs"), ("f", "unit"), ("f", "unit")] {
+        page.press(key);
+        page.until(&format!("document.getElementById('job-name').textContent === '{job}'"));
+    }
+    for (key, tab) in [("2", "why"), ("3", "variables"), ("4", "yaml"), ("5", "pod"), ("1", "log")] {
+        page.press(key);
+        page.until(&format!("!document.getElementById('panel-{tab}').hidden"));
+    }
+    page.value("document.querySelector('[data-tab=log]').focus()");
+    page.press("ArrowRight");
+    page.until(
+        "!document.getElementById('panel-why').hidden && document.activeElement.dataset.tab === 'why'",
+    );
+    page.press("ArrowLeft");
+    page.until(
+        "!document.getElementById('panel-log').hidden && document.activeElement.dataset.tab === 'log'",
+    );
+    // a key that is typed into a field is text
+    page.press("/");
+    page.press("j");
+    assert_eq!(
+        (name(&mut page), page.value("document.getElementById('log-search').value")),
+        ("unit".to_owned(), json!("j"))
+    );
+    page.press("Escape");
+    page.press("?");
+    page.until("document.getElementById('help').open");
+    page.press("j");
+    assert_eq!(name(&mut page), "unit", "keys wait while they are explained");
+    page.value("document.getElementById('help').close()");
+    let theme = "document.getElementById('theme').textContent";
+    let before = page.value(theme);
+    page.press("t");
+    assert_ne!(page.value(theme), before);
+    page.press("Escape");
+    page.until("!document.getElementById('overview').hidden");
+    assert_eq!(page.complaints, [] as [&str; 0]);
+}
+
+#[test]
+fn child_pipelines_are_shown_below_the_jobs_that_start_them() {
+    let Some(mut page) = Page::of_file(&family().page()) else { return };
+    let heads = page.value("[...document.querySelectorAll('.child-head a')].map(it => it.textContent)");
+    assert_eq!(heads, json!(["child", "child / publish"]));
+    let rows = "[...document.querySelectorAll('#jobs tbody tr:not([hidden]) .job')].map(it => it.innerText)";
+    let all = json!(["compile", "child", "child/lint", "child/publish", "child/publish/notes", "report"]);
+    assert_eq!(page.value(rows), all);
+    assert_eq!(page.text("#critical"), "critical path: compile 2.0s → child/publish/notes 0.8s");
+    let wrong = page.text("#wrong");
+    assert!(wrong.contains("child/lint") && wrong.contains("main.c:12: unused variable"), "{wrong}");
+    assert!(
+        !wrong.contains("`lint` failed in its child pipeline"),
+        "the job says it, not its trigger: {wrong}"
+    );
+    page.screenshot("child-pipelines");
+    page.press("/");
+    page.write("child/publish");
+    assert_eq!(page.value(rows), json!(["child/publish", "child/publish/notes"]));
+    page.press("Escape");
+    assert_eq!(page.value(rows), all, "what was looked for is forgotten");
+
+    // from a trigger job down to a log, and up again
+    page.click(".node[data-job='1']");
+    page.until("!document.getElementById('downstream').hidden");
+    assert!(page.text("#no-log").contains("the jobs that it has started do"));
+    page.screenshot("trigger-job");
+    page.click("#downstream .node[data-job='4']");
+    page.until("!document.getElementById('downstream').hidden && document.getElementById('job-name').textContent === 'publish'");
+    page.click("#downstream .node");
+    page.until("document.getElementById('log').textContent.includes('the notes of the release')");
+    assert_eq!(page.text("#job h1"), "child / publish / notes");
+    page.click("#job-path a");
+    page.until("document.getElementById('job-name').textContent === 'child'");
+
+    page.press("j");
+    page.until("document.getElementById('log').textContent.includes('unused variable')");
+    page.press("2");
+    page.until("document.getElementById('panel-why').textContent.includes('child.yml:3')");
+    page.press("5");
+    page.until("document.getElementById('panel-pod').textContent.includes('1Gi memory')");
+    assert_eq!(page.complaints, [] as [&str; 0]);
+}
+
+#[test]
+fn it_is_dark_where_the_reader_likes_that() {
+    let Some(mut page) = Page::of_file(&shop().page()) else { return };
+    let (colour, text) =
+        ("getComputedStyle(document.body).backgroundColor", "getComputedStyle(document.body).color");
     page.prefers("dark");
     page.until("getComputedStyle(document.body).backgroundColor === 'rgb(20, 23, 28)'");
     page.screenshot("dark");
@@ -197,16 +379,45 @@ fn it_is_dark_where_the_reader_likes_that_fits_a_phone_and_prints() {
     page.click("#theme");
     assert_eq!(page.value(colour), "rgb(255, 255, 255)", "a choice goes before what the system prefers");
     page.click("#theme");
-    page.size(390, 844);
-    let wide = "document.documentElement.scrollWidth <= innerWidth";
-    assert_eq!(page.value(wide), true, "nothing but pictures is scrolled sideways");
-    page.screenshot("phone");
-    page.click(".node[data-job='2']");
-    page.until("document.querySelectorAll('.row').length > 5");
-    assert_eq!(page.value(wide), true);
-    page.screenshot("phone-log");
-    let printed = page.print();
-    assert!(printed.starts_with(b"%PDF"));
+    assert_eq!(page.value(colour), "rgb(20, 23, 28)");
+    page.on_paper(Some(718));
+    assert_eq!(
+        (page.value(colour), page.value(text)),
+        (json!("rgb(255, 255, 255)"), json!("rgb(0, 0, 0)")),
+        "paper is white"
+    );
+}
+
+#[test]
+fn it_fits_a_phone_and_a_sheet_of_paper() {
+    let fits = "document.documentElement.scrollWidth <= innerWidth";
+    for (name, run) in [("shop", shop()), ("family", family()), ("many", many())] {
+        let Some(mut page) = Page::of_file(&run.page()) else { return };
+        page.size(390, 844);
+        assert_eq!(page.value(fits), true, "{name}: nothing but pictures is scrolled sideways");
+        page.screenshot(&format!("phone-{name}"));
+        page.click(".node[data-job='2']");
+        page.until("!document.getElementById('job').hidden");
+        for tab in ["why", "variables", "yaml", "pod", "log"] {
+            page.click(&format!("[data-tab='{tab}']"));
+            page.until(&format!("!document.getElementById('panel-{tab}').hidden"));
+            assert_eq!(page.value(fits), true, "{name}: {tab}");
+        }
+        page.screenshot(&format!("phone-{name}-job"));
+        // A4 between margins
+        page.on_paper(Some(718));
+        assert_eq!(page.value(fits), true, "{name}: a log on paper");
+        page.on_paper(None);
+        page.press("Escape");
+        page.until("!document.getElementById('overview').hidden");
+        page.on_paper(Some(718));
+        let cut = "[...document.querySelectorAll('main *')].filter(it => it.checkVisibility() && !it.closest('svg')).filter(it => it.getBoundingClientRect().right > innerWidth + 1).map(it => it.className)";
+        assert_eq!(page.value(cut), json!([]), "{name}: what is wider than the paper is cut off there");
+        let hidden =
+            "['.filter', '#theme', '#keys'].filter(it => document.querySelector(it).checkVisibility())";
+        assert_eq!(page.value(hidden), json!([]), "{name}: nobody can press paper");
+        assert!(page.print().starts_with(b"%PDF"));
+    }
 }
 
 #[test]
@@ -232,8 +443,8 @@ fn nothing_that_a_job_prints_is_more_than_text() {
     assert_eq!(page.complaints, [] as [&str; 0]);
 }
 
-#[test]
-fn two_hundred_jobs_are_drawn_at_once() {
+/// Two hundred jobs in two stages on eight runners, two of which have failed.
+fn many() -> Recorded {
     let names: Vec<String> = (0..200).map(|at| format!("shard {at}/200")).collect();
     let jobs = names.iter().enumerate().map(|(at, name)| {
         let needs = if at < 20 { Value::Null } else { json!([names[at % 20]]) };
@@ -242,17 +453,52 @@ fn two_hundred_jobs_are_drawn_at_once() {
     let mut run = Recorded::new(&["build", "test"], Value::Array(jobs.collect()));
     for (at, name) in names.iter().enumerate() {
         let from = f64::from(u32::try_from(at / 8).expect("small"));
-        run.job(name, at % 8, from, from + 0.9, i32::from(at == 77), b"$ true\n");
+        run.job(name, at % 8, from, from + 0.9, i32::from(at % 100 == 77), b"$ true\n");
     }
-    let Some(mut page) = Page::of_file(&run.page()) else { return };
+    run
+}
+
+#[test]
+fn two_hundred_jobs_are_drawn_at_once() {
+    let Some(mut page) = Page::of_file(&many().page()) else { return };
     assert_eq!(page.value("document.querySelectorAll('.node').length"), 200);
     assert_eq!(page.value("document.querySelectorAll('.lane').length"), 8);
     let drawn = page.value("performance.getEntriesByType('navigation')[0].domComplete");
     assert!(drawn.as_f64().is_some_and(|took| took < 5000.0), "{drawn} ms");
     page.screenshot("200-jobs");
+    let rows = "[...document.querySelectorAll('#jobs tbody tr:not([hidden]) .job')].map(it => it.innerText)";
+    page.click("[data-chip='failed']");
+    assert_eq!(page.value(rows), json!(["shard 77/200", "shard 177/200"]));
+    assert_eq!(page.value("document.querySelectorAll('.bar:not(.dim)').length"), 2);
     page.press("/");
     page.write("shard 177");
-    assert_eq!(page.value("document.querySelectorAll('#jobs tbody tr:not([hidden])').length"), 1);
+    assert_eq!(page.value(rows), json!(["shard 177/200"]));
+    page.press("Enter");
+    page.until("!document.getElementById('job').hidden");
+    assert_eq!(page.text("#job-name"), "shard 177/200");
+}
+
+#[test]
+fn a_run_that_was_killed_says_so() {
+    let mut run = Recorded::new(
+        &["test"],
+        json!([outline("unit", "test", Value::Null), outline("e2e", "test", Value::Null)]),
+    );
+    run.event(
+        1.0,
+        json!({"event": "job_started", "job": "unit", "attempt": 1, "runner": "gitlab-ci-runner-0"}),
+    );
+    run.project.write(".podline/runs/1/jobs/unit-1001.log", "$ make test\nhalf a li");
+    let Some(mut page) = Page::of_file(&run.page()) else { return };
+    assert_eq!(page.value("document.title"), "shop #1: unfinished");
+    assert!(page.text("#notices").contains("has not come to its end"));
+    assert_eq!(
+        page.value("[...document.querySelectorAll('td.status')].map(it => it.innerText)"),
+        json!(["unfinished", "not started"])
+    );
+    page.click(".node");
+    page.until("document.getElementById('log').textContent.includes('half a li')");
+    page.screenshot("killed");
 }
 
 #[test]
@@ -302,4 +548,143 @@ fn a_run_without_a_record_is_named() {
     project.write(".podline/runs/3/.keep", "");
     let seen = project.podline(&["report", "2"]).run().expect(2).stderr;
     assert!(seen.contains("there is no run 2"), "{seen}");
+}
+
+/// A run that goes on while a browser shows it, on a machine without Docker.
+#[cfg(target_os = "linux")]
+mod served {
+    use std::{
+        io::{BufRead as _, BufReader, Read as _, Write as _},
+        net::{Ipv4Addr, TcpStream},
+        process::Child,
+    };
+
+    use super::*;
+    use crate::embedded::{Machine, eventually};
+
+    /// A `podline` that is ended when the test does.
+    struct Running(Child);
+
+    impl Drop for Running {
+        fn drop(&mut self) {
+            drop(self.0.kill());
+            drop(self.0.wait());
+        }
+    }
+
+    /// Serves the last run of a project: the server, and its port.
+    fn serve(machine: &Machine, project: &Project) -> (Running, u16) {
+        let mut server = Running(machine.podline(project, &["report", "--serve"]).start());
+        let mut line = String::new();
+        let stdout = server.0.stdout.take().expect("stdout is piped");
+        BufReader::new(stdout).read_line(&mut line).expect("it says where it is");
+        let port = line.trim().trim_end_matches('/').rsplit(':').next().and_then(|port| port.parse().ok());
+        (server, port.unwrap_or_else(|| panic!("an address, not {line:?}")))
+    }
+
+    /// What the server says to a request for this path, for this host.
+    fn ask(port: u16, host: &str, path: &str) -> String {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("it listens");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("it answers");
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// Ends the `sleep` of a job, which has this argument alone on this machine.
+    fn wake(argument: &str) {
+        let is_it = |pid: &u32| {
+            let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            command == format!("sleep\0{argument}\0").as_bytes()
+        };
+        eventually("the job sleeps", || {
+            let entries = fs::read_dir("/proc").expect("processes can be listed").flatten();
+            let pid = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).find(is_it);
+            let kill = |pid: u32| std::process::Command::new("kill").arg(pid.to_string()).status();
+            pid.is_some_and(|pid| kill(pid).is_ok_and(|status| status.success()))
+        });
+    }
+
+    #[test]
+    fn a_run_is_followed_to_its_end_without_a_reload() {
+        let argument = format!("3{:06}", std::process::id() % 1_000_000);
+        let script = format!("unit: {{ script: [echo before, sleep {argument} || true, echo after] }}\n");
+        let project = Project::with(&format!("image: busybox:1.36\n{script}"));
+        let machine = Machine::new();
+        let arguments = ["run", "--engine", "embedded", "--image-fallback", "host", "--format", "json"];
+        let mut run = Running(machine.podline(&project, &arguments).start());
+        let mut lines = BufReader::new(run.0.stdout.take().expect("stdout is piped")).lines();
+        let is_script = |line: Result<String, _>| line.expect("a line").contains("\"line\":\"before\"");
+        assert!(lines.any(is_script), "the script never ran");
+        let (mut server, port) = serve(&machine, &project);
+        let Some(mut page) = Page::open(&format!("http://127.0.0.1:{port}/")) else { return };
+        page.value("window.mine = true");
+        page.until("document.querySelector('td.status').innerText === 'running'");
+        assert_eq!(page.text("#run-status"), "running");
+        page.click(".node");
+        page.until("document.getElementById('log').textContent.includes('before')");
+        assert!(!page.text("#log").contains("\nafter"));
+        page.screenshot("serve");
+
+        wake(&argument);
+        page.until("[...document.querySelectorAll('#log .row .t')].some(it => it.textContent === 'after')");
+        page.until("document.getElementById('job-status').textContent === 'success'");
+        page.press("Escape");
+        page.until("document.querySelector('td.status').innerText === 'success'");
+        page.until("document.getElementById('run-status').textContent === 'success'");
+        assert_eq!(page.value("window.mine"), true, "it is still the same page");
+        assert!(run.0.wait().expect("podline ends").success());
+        // what has ended is not asked for any more
+        page.value("performance.clearResourceTimings()");
+        page.value("new Promise(resolve => setTimeout(resolve, 1200))");
+        assert_eq!(page.value("performance.getEntriesByType('resource').length"), 0);
+        assert_eq!(page.complaints, [] as [&str; 0]);
+
+        std::process::Command::new("kill").args(["-INT", &server.0.id().to_string()]).status().expect("kill");
+        assert_eq!(server.0.wait().expect("it ends").code(), Some(0), "Ctrl-C is how it ends");
+    }
+
+    #[test]
+    fn only_browsers_of_this_machine_that_know_its_name_are_served() {
+        let run = family();
+        run.write();
+        let (_server, port) = serve(&Machine::new(), &run.project);
+        let here = format!("127.0.0.1:{port}");
+        let table = [
+            (here.clone(), "/", "200 OK"),
+            (format!("localhost:{port}"), "/data.json", "200 OK"),
+            (here.clone(), "/logs/pipelines/child-1001/jobs/job-6.log", "200 OK"),
+            // a page elsewhere whose name was turned to this address
+            (format!("evil.example:{port}"), "/", "403 Forbidden"),
+            (format!("evil.example:{port}"), "/data.json", "403 Forbidden"),
+            ("127.0.0.1".to_owned(), "/data.json", "403 Forbidden"),
+            (here.clone(), "/logs/../run.json", "404 Not Found"),
+            (here.clone(), "/logs/..%2f..%2f..%2f.gitlab-ci.yml", "404 Not Found"),
+            (here.clone(), "/logs/%2e%2e/secret.log", "404 Not Found"),
+            (here.clone(), "/logs/%2fetc%2fhosts.log", "404 Not Found"),
+            (here, "/logs/events.jsonl", "404 Not Found"),
+        ];
+        run.project.write(".podline/runs/secret.log", "not of this run");
+        for (host, path, wanted) in table {
+            let answer = ask(port, &host, path);
+            let line = answer.lines().next().unwrap_or_default();
+            assert!(line.ends_with(wanted), "{host}{path}: {line}");
+            assert!(wanted == "200 OK" || !answer.contains("podline"), "{host}{path}: {answer}");
+        }
+        // bound to the loopback address alone
+        let listening = fs::read_to_string("/proc/net/tcp").expect("sockets can be listed");
+        let all = format!("00000000:{port:04X} ");
+        assert!(
+            listening.contains(&format!("0100007F:{port:04X} ")) && !listening.contains(&all),
+            "{listening}"
+        );
+
+        let taken = port.to_string();
+        let seen = run.project.podline(&["report", "--serve", "--port", &taken]).run().expect(2).stderr;
+        assert!(
+            seen.contains(&format!("port {port} cannot be had")) && seen.contains("name another"),
+            "{seen}"
+        );
+    }
 }

@@ -5,7 +5,7 @@
 //!    │            └─ summary            the table at the end
 //!    ├─► plain                          one line per event
 //!    ├─► json                           one object per line
-//!    └─► record ─► html               what a run keeps, and the page of it
+//!    └─► record ─► history ─► html    what a run keeps, and the page of it
 //! ```
 //!
 //! Everything that makes text is a pure function of plain values, a [`Theme`] and a width. Only
@@ -20,6 +20,7 @@ mod failure;
 pub mod follow;
 pub mod frame;
 pub mod graph;
+pub mod history;
 pub mod html;
 pub mod json;
 mod junit;

@@ -3,7 +3,7 @@
 //! Output of jobs is not in it: their traces have that. `docs/record.md` says what is in the folder.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io::{self, BufRead, BufReader, Write},
     path::Path,
     time::Duration,
@@ -60,10 +60,12 @@ impl Recorder {
         explanations: &[super::explain::Explained],
         mask: Mask,
     ) -> io::Result<Self> {
-        let write = |name: &str, text: String| fs::write(folder.join(name), mask.text(&text) + "\n");
-        write(HEAD, serde_json::to_string_pretty(head)?)?;
-        write(EXPLANATIONS, serde_json::to_string(explanations)?)?;
-        Ok(Self { events: File::create(folder.join(EVENTS))?, started: Instant::now(), mask })
+        fs::write(folder.join(HEAD), mask.text(&serde_json::to_string_pretty(head)?) + "\n")?;
+        write_explanations(folder, explanations, &mask)?;
+        let events = File::create(folder.join(EVENTS))?;
+        // as long as it is held, the run goes on; where files have no locks, nobody can tell
+        drop(events.try_lock());
+        Ok(Self { events, started: Instant::now(), mask })
     }
 
     /// Writes an event. Each is written at once: a run that is killed has a record up to then.
@@ -74,6 +76,25 @@ impl Recorder {
         let line = json::line(event, self.started.elapsed());
         self.events.write_all(self.mask.text(&line).as_bytes())
     }
+}
+
+/// Writes why each job of a pipeline is in it or not, in the folder of the pipeline, without what `mask` hides.
+///
+/// # Errors
+/// When the folder cannot be made or written.
+pub fn write_explanations(
+    folder: &Path,
+    explanations: &[super::explain::Explained],
+    mask: &Mask,
+) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join(EXPLANATIONS), mask.text(&serde_json::to_string(explanations)?) + "\n")
+}
+
+/// What was written by [`write_explanations`]; nothing where that is missing or broken.
+pub fn read_explanations(folder: &Path) -> Vec<serde_json::Value> {
+    let text = fs::read(folder.join(EXPLANATIONS)).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
 }
 
 /// Records events on their way to a view: gives a channel that has the same events. A full disk ends the
@@ -106,6 +127,8 @@ pub struct Record {
     pub events: Vec<(Duration, Event)>,
     /// Why each job is in the pipeline or not, as `podline explain --format json` says it.
     pub explanations: Vec<serde_json::Value>,
+    /// Whether the run is still going on.
+    pub goes_on: bool,
 }
 
 impl Record {
@@ -116,10 +139,12 @@ impl Record {
     /// When there is no record, or its head is none.
     pub fn read(folder: &Path) -> io::Result<Self> {
         let head = serde_json::from_slice(&fs::read(folder.join(HEAD))?)?;
-        let lines = BufReader::new(File::open(folder.join(EVENTS))?).split(b'\n');
+        let file = File::open(folder.join(EVENTS))?;
+        // asked first: what is written after that is read too
+        let goes_on = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+        let lines = BufReader::new(file).split(b'\n');
         let events = lines.map_while(Result::ok).filter_map(|line| timed(&line)).collect();
-        let explanations = fs::read(folder.join(EXPLANATIONS)).unwrap_or_default();
-        Ok(Self { head, events, explanations: serde_json::from_slice(&explanations).unwrap_or_default() })
+        Ok(Self { head, events, explanations: read_explanations(folder), goes_on })
     }
 }
 
@@ -179,12 +204,13 @@ mod tests {
             }
             seen
         };
+        assert!(Record::read(folder.path()).expect("it can be read").goes_on);
         let ((), seen) = tokio::join!(send, show);
         let all: Vec<_> = script.iter().map(|(_, event)| event.clone()).collect();
         assert_eq!(seen, all, "a view sees everything");
 
         let record = Record::read(folder.path()).expect("it can be read");
-        assert_eq!(record.head, head());
+        assert_eq!((record.head, record.goes_on), (head(), false));
         let kept: Vec<_> =
             script.into_iter().filter(|(_, event)| !matches!(event, Event::JobOutput { .. })).collect();
         let events: Vec<_> = record.events.iter().map(|(_, event)| event).collect();

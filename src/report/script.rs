@@ -219,6 +219,38 @@ fn browser_tests() -> Tests {
     Tests { total: 40, failed: 2, errors: 1, skipped: 0, failing }
 }
 
+/// A pipeline with a child pipeline, in which a job fails, and one that waits for nobody.
+pub(super) fn family() -> Vec<Timed> {
+    let child = ["tests".to_owned()];
+    let mut script = Script::default();
+    let stages: [(&str, &[&str]); 3] =
+        [("build", &["make"]), ("test", &["tests", "style"]), ("deploy", &["report"])];
+    script.at(0.0, Event::PipelineStarted(outline("push to main, 5f2c01ab", &stages)));
+    script.start(0.5, "make", 1, 0).end(4.0, finished("make", 3.5));
+    script.start(4.1, "style", 1, 1).end(6.0, finished("style", 1.9));
+    script.at(4.1, Event::JobStarted { job: "tests".into(), attempt: 1, runner: None });
+    let below = |event: Event| Event::Downstream { pipeline: child.to_vec(), event: Box::new(event) };
+    let started = |job: &str, runner: usize| {
+        let runner = Some(format!("gitlab-ci-runner-{runner}"));
+        below(Event::JobStarted { job: job.into(), attempt: 1, runner })
+    };
+    let trace = |name: &str| format!("/demo/.podline/runs/7/pipelines/tests-7001/jobs/{name}.log").into();
+    let inner: [(&str, &[&str]); 1] = [("test", &["unit", "style"])];
+    script.at(4.3, below(Event::PipelineStarted(outline("child pipeline 7001", &inner))));
+    script.at(4.4, started("unit", 0)).at(4.4, started("style", 0));
+    let unit = Finished { trace: trace("unit-7001001"), ..finished("unit", 8.0) };
+    let style = failed("style", 2.0, 1, "exit code 1", &["one file is not formatted"]);
+    let style = Finished { trace: trace("style-7001002"), allowed: true, ..style };
+    script.at(6.4, below(Event::JobFinished(Box::new(style))));
+    script.at(12.4, below(Event::JobFinished(Box::new(unit))));
+    let jobs = [("unit".to_owned(), Status::Success), ("style".to_owned(), Status::Failed)];
+    let took = Duration::from_secs(8);
+    script.at(12.5, below(Event::PipelineFinished { status: Status::Success, jobs: jobs.into(), took }));
+    script.end(12.5, finished("tests", 8.4));
+    script.start(12.6, "report", 1, 0).end(14.0, finished("report", 1.4));
+    script.finish()
+}
+
 /// A hundred jobs of one stage on eight slots, five seconds each, between a stage before and one after.
 pub(super) fn hundred() -> Vec<Timed> {
     let names: Vec<_> = (1..=98).map(|at| format!("test {at}/98")).collect();

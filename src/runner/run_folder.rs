@@ -38,6 +38,12 @@ pub fn child(folder: &Path, job: &str, pipeline: u64) -> PathBuf {
     folder.join(PIPELINES).join(format!("{}-{pipeline}", slug(job)))
 }
 
+/// The folder of a child pipeline by the trigger jobs that lead to it, of each the one of its last attempt.
+pub fn pipeline(folder: &Path, path: &[String]) -> Option<PathBuf> {
+    path.iter()
+        .try_fold(folder.to_owned(), |folder, job| last(&folder.join(PIPELINES), job, "").map(|(_, it)| it))
+}
+
 /// The last attempt of a job: `job`, or `child/job` in a child pipeline.
 pub fn find(folder: &Path, path: &str) -> Option<Found> {
     if let Some((id, trace)) = last(&traces(folder), path, ".log") {
@@ -94,5 +100,9 @@ mod tests {
         for (path, id) in table {
             assert_eq!(find(run.path(), path).map(|found| found.id), id, "{path}");
         }
+        let path = ["child: [a/b]".to_owned(), "inner".to_owned()];
+        assert_eq!(pipeline(run.path(), &path[..1]), Some(child(7002)));
+        assert_eq!(pipeline(run.path(), &path), Some(super::child(&child(7002), "inner", 7003)));
+        assert_eq!(pipeline(run.path(), &path[1..]), None);
     }
 }

@@ -121,6 +121,13 @@ impl Page {
     pub(crate) fn press(&mut self, key: &str) {
         let text = match key {
             "Enter" => "\r",
+            // a browser moves its focus by the code of the key, not by its name
+            "Tab" => {
+                let down = json!({"type": "rawKeyDown", "key": key, "windowsVirtualKeyCode": 9});
+                self.call("Input.dispatchKeyEvent", down);
+                self.call("Input.dispatchKeyEvent", json!({"type": "keyUp", "key": key}));
+                return;
+            }
             key if key.chars().count() == 1 => key,
             _ => "",
         };
@@ -143,6 +150,13 @@ impl Page {
     pub(crate) fn prefers(&mut self, scheme: &str) {
         let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         self.call("Emulation.setEmulatedMedia", features);
+    }
+
+    /// Shows the page as paper of this width would, in CSS pixels, or as a screen again.
+    pub(crate) fn on_paper(&mut self, width: Option<u32>) {
+        let media = if width.is_some() { "print" } else { "" };
+        self.call("Emulation.setEmulatedMedia", json!({"media": media}));
+        self.size(width.unwrap_or(1280), 900);
     }
 
     /// The pages that printing makes, as PDF.

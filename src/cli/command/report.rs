@@ -12,8 +12,9 @@ use crate::{
     cli::{ExitCode, Failed, args::ReportArguments, project::OWN_FOLDER, runs::Run},
     report::{
         Printer, Problem,
-        html::{self, Data},
-        record::Record,
+        history::{self, History, Job},
+        html,
+        record::{self, Record},
     },
     runner::run_folder,
 };
@@ -30,9 +31,9 @@ pub(super) fn report(
     if arguments.serve {
         return serve::serve(&run, arguments.port, printer);
     }
-    let data = data(&run).map_err(|error| no_record(&run, &error))?;
+    let history = history(&run).map_err(|error| no_record(&run, &error))?;
     let page = arguments.output.clone().unwrap_or_else(|| run.join(PAGE));
-    write(&data, &run_folder::traces(&run), &page).map_err(|error| {
+    write(&history, &run, &page).map_err(|error| {
         Failed::usage(Problem::new(format!("`{}` cannot be written: {error}", page.display())))
     })?;
     printer.data(&format!("{}\n", printer.near(&page).display()))?;
@@ -57,17 +58,29 @@ fn find(folder: &Path, number: Option<u64>) -> Result<PathBuf, Failed> {
 }
 
 /// What the page of a run shows.
-fn data(run: &Path) -> io::Result<Data> {
-    let mut data = Data::of(&Record::read(run)?);
-    for job in &mut data.jobs {
-        // the events name a trace when it is complete
+fn history(run: &Path) -> io::Result<History> {
+    let mut history = History::of(&Record::read(run)?);
+    // the events name a trace when it is complete
+    let traces: Vec<_> = history.jobs.iter().map(|job| open_trace(run, &history, job)).collect();
+    for (job, trace) in history.jobs.iter_mut().zip(traces) {
         if let Some(open) = job.attempts.last_mut().filter(|attempt| attempt.to.is_none()) {
-            let trace = run_folder::find(run, &job.key).map(|found| found.trace);
-            open.trace = trace.and_then(|trace| Some(trace.file_name()?.to_str()?.to_owned()));
+            open.trace = trace;
         }
     }
-    data.look_into(&run_folder::traces(run));
-    Ok(data)
+    for pipeline in 1..history.pipelines.len() {
+        if let Some(folder) = run_folder::pipeline(run, &history.pipelines[pipeline].key) {
+            history.explain(pipeline, &record::read_explanations(&folder));
+        }
+    }
+    history.look_into(run);
+    Ok(history)
+}
+
+/// The trace of an attempt that goes on.
+fn open_trace(run: &Path, history: &History, job: &Job) -> Option<String> {
+    job.attempts.last().filter(|attempt| attempt.to.is_none())?;
+    let trace = run_folder::find(run, &history.path(job))?.trace;
+    history::inside(trace.strip_prefix(run).ok()?)
 }
 
 fn no_record(run: &Path, error: &io::Error) -> Failed {
@@ -76,11 +89,11 @@ fn no_record(run: &Path, error: &io::Error) -> Failed {
 }
 
 /// Writes the page beside its place first: who looks at it meanwhile sees the old one.
-fn write(data: &Data, traces: &Path, page: &Path) -> io::Result<()> {
+fn write(history: &History, run: &Path, page: &Path) -> io::Result<()> {
     let folder = page.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let file = tempfile::NamedTempFile::new_in(folder)?;
     let mut writer = BufWriter::new(file);
-    html::write(data, traces, &mut writer)?;
+    html::write(history, run, &mut writer)?;
     writer.flush()?;
     let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.persist(page)?;

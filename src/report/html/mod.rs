@@ -1,18 +1,12 @@
-//! The page of a run: one file that needs no network, drawn in the browser from the run's record.
+//! The page of a run: one file that needs no network, drawn in the browser from the run's history.
 //!
 //! ```text
-//! Record ─► Data ─► JSON ─┐
+//! History ─► JSON ─────────┐
 //! traces ─► gzip, base64 ─┴─► page
 //! ```
 //!
 //! Whatever a job has printed is data in it: the page's policy runs no script but its own, by hash, and its
 //! script makes text nodes only.
-
-mod data;
-mod pod;
-
-pub use data::{Attempt, Data, Job};
-pub use pod::Container;
 
 use std::{
     fs::File,
@@ -24,6 +18,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD, write::EncoderWrite
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest as _, Sha256};
 
+use super::history::History;
+
 const BODY: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/style.css");
 const SCRIPTS: [&str; 5] = [
@@ -34,15 +30,15 @@ const SCRIPTS: [&str; 5] = [
     include_str!("page/app.js"),
 ];
 
-/// Writes the page of a run, with the traces that are in a folder.
+/// Writes the page of a run, with the traces that are in its folder.
 ///
 /// # Errors
 /// When it cannot be written. A trace that cannot be read is left out.
-pub fn write(data: &Data, traces: &Path, to: &mut dyn Write) -> io::Result<()> {
-    head(data, Kind::File, to)?;
-    for (at, job) in data.jobs.iter().enumerate() {
+pub fn write(history: &History, folder: &Path, to: &mut dyn Write) -> io::Result<()> {
+    head(history, Kind::File, to)?;
+    for (at, job) in history.jobs.iter().enumerate() {
         for (number, attempt) in job.attempts.iter().enumerate() {
-            let trace = attempt.trace.as_ref().and_then(|name| File::open(traces.join(name)).ok());
+            let trace = attempt.trace.as_ref().and_then(|name| File::open(folder.join(name)).ok());
             if let Some(mut trace) = trace {
                 write!(to, "<script type=\"application/gzip\" id=\"log-{at}-{number}\">")?;
                 let mut packed =
@@ -60,8 +56,8 @@ pub fn write(data: &Data, traces: &Path, to: &mut dyn Write) -> io::Result<()> {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write_live(data: &Data, to: &mut dyn Write) -> io::Result<()> {
-    head(data, Kind::Live, to)?;
+pub fn write_live(history: &History, to: &mut dyn Write) -> io::Result<()> {
+    head(history, Kind::Live, to)?;
     foot(to)
 }
 
@@ -72,7 +68,7 @@ enum Kind {
     Live,
 }
 
-fn head(data: &Data, kind: Kind, to: &mut dyn Write) -> io::Result<()> {
+fn head(history: &History, kind: Kind, to: &mut dyn Write) -> io::Result<()> {
     let (connect, live) = match kind {
         Kind::File => ("'none'", ""),
         Kind::Live => ("'self'", " data-live"),
@@ -86,7 +82,7 @@ fn head(data: &Data, kind: Kind, to: &mut dyn Write) -> io::Result<()> {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>podline</title>\n<style>{STYLE}</style>\n{BODY}"
     )?;
-    let json = serde_json::to_string(data)?;
+    let json = serde_json::to_string(history)?;
     // `<` is all that HTML could make something of in here
     writeln!(to, "<script type=\"application/json\" id=\"data\">{}</script>", json.replace('<', "\\u003c"))
 }
@@ -128,9 +124,9 @@ mod tests {
             podline: "0".to_owned(),
         };
         let events = vec![(at, crate::event::Event::PipelineStarted(outline))];
-        let data = Data::of(&Record { head, events, explanations: Vec::new() });
+        let history = History::of(&Record { head, events, explanations: Vec::new(), goes_on: false });
         let mut page = Vec::new();
-        write(&data, Path::new("nowhere"), &mut page).expect("memory takes it");
+        write(&history, Path::new("nowhere"), &mut page).expect("memory takes it");
         let page = String::from_utf8(page).expect("the page is UTF-8");
         assert_eq!(page.matches("<script").count(), 2, "its data and its own script");
         assert!(!page.contains("<b>") && !page.contains("<!--"));

@@ -25,12 +25,15 @@ use tokio_util::io::ReaderStream;
 
 use crate::{
     cli::{ExitCode, Failed, command::run::interrupt},
-    report::{Printer, Problem, html},
-    runner::run_folder,
+    report::{
+        Printer, Problem,
+        history::{self, History},
+        html,
+    },
 };
 
 pub(super) fn serve(run: &Path, port: u16, printer: &Printer) -> Result<ExitCode, Failed> {
-    super::data(run).map_err(|error| super::no_record(run, &error))?;
+    super::history(run).map_err(|error| super::no_record(run, &error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
         let taken = |error: std::io::Error| {
@@ -54,7 +57,7 @@ fn router(run: PathBuf, address: SocketAddr) -> Router {
     Router::new()
         .route("/", get(page))
         .route("/data.json", get(data))
-        .route("/logs/{name}", get(log))
+        .route("/logs/{*trace}", get(log))
         .layer(middleware::from_fn_with_state(address, only_here))
         .with_state(Arc::new(run))
 }
@@ -72,15 +75,15 @@ async fn only_here(State(address): State<SocketAddr>, request: Request, next: Ne
 }
 
 async fn page(State(run): State<Arc<PathBuf>>) -> Response {
-    let text = read(run, |data| {
+    let text = read(run, |history| {
         let mut text = Vec::new();
-        html::write_live(&data, &mut text).map(|()| text)
+        html::write_live(&history, &mut text).map(|()| text)
     });
     text.await.map_or_else(IntoResponse::into_response, |text| Html(text).into_response())
 }
 
 async fn data(State(run): State<Arc<PathBuf>>) -> Response {
-    let text = read(run, |data| Ok(serde_json::to_vec(&data)?)).await;
+    let text = read(run, |history| Ok(serde_json::to_vec(&history)?)).await;
     let json = [(header::CONTENT_TYPE, "application/json")];
     text.map_or_else(IntoResponse::into_response, |text| (json, text).into_response())
 }
@@ -88,9 +91,9 @@ async fn data(State(run): State<Arc<PathBuf>>) -> Response {
 /// Makes something of what the run has come to, in a thread that may block.
 async fn read(
     run: Arc<PathBuf>,
-    make: impl FnOnce(html::Data) -> std::io::Result<Vec<u8>> + Send + 'static,
+    make: impl FnOnce(History) -> std::io::Result<Vec<u8>> + Send + 'static,
 ) -> Result<Vec<u8>, StatusCode> {
-    let made = tokio::task::spawn_blocking(move || super::data(&run).and_then(make)).await;
+    let made = tokio::task::spawn_blocking(move || super::history(&run).and_then(make)).await;
     made.ok().and_then(Result::ok).ok_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
@@ -100,15 +103,15 @@ struct From {
     from: u64,
 }
 
-/// A trace from a byte on.
+/// A trace from a byte on, by its path in the folder of the run.
 async fn log(
     State(run): State<Arc<PathBuf>>,
-    Part(name): Part<String>,
+    Part(trace): Part<String>,
     Query(from): Query<From>,
 ) -> Response {
-    let is_trace = name.ends_with(".log") && !name.contains(['/', '\\']);
-    let opened =
-        if is_trace { tail(&run_folder::traces(&run).join(name), from.from).await.ok() } else { None };
+    let path = Path::new(&trace);
+    let is_trace = path.extension().is_some_and(|it| it == "log") && history::inside(path).is_some();
+    let opened = if is_trace { tail(&run.join(path), from.from).await.ok() } else { None };
     match opened {
         Some(body) => ([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),

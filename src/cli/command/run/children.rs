@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 
-use super::{outline::outline, site::Level};
+use super::{outline::outline, record, site::Level};
 use crate::{
     cli::{builds::Builds, planned::Planned},
     config::{Diagnostic, Severity},
@@ -13,7 +13,7 @@ use crate::{
         Event, JobId, LeftOut,
         child::{MAX_DEPTH, Start},
     },
-    report::{diagnostics, theme::Theme},
+    report::{self, diagnostics, theme::Theme},
     runner::{AttemptResult, Child, Outcome, Trigger, build::image, run_folder},
 };
 
@@ -30,11 +30,25 @@ impl Trigger for Level {
         let id = self.site.next_number();
         let planned = attempt.plan(id).await?;
         let level = attempt.level(planned, id)?;
+        level.explain().await;
         self.site.provide(level.builds.job_images()).await;
         let pipeline = &level.builds.pipeline;
         let outline = outline(pipeline, format!("child pipeline {id}"), self.site.engine, self.site.slots);
         let notices = warnings(&level.planned);
         Ok(Child { outline, notices, member: level.member() })
+    }
+}
+
+impl Level {
+    /// Records why each job is in the child pipeline or not. A full disk ends no run.
+    async fn explain(&self) {
+        let (site, planned) = (Arc::clone(&self.site), Arc::clone(&self.planned));
+        let (builds, folder) = (self.builds.clone(), self.folder.clone());
+        let write = move || {
+            let explanations = record::of_child(&site.project, site.source, &planned, &builds);
+            report::record::write_explanations(&folder, &explanations, &planned.mask)
+        };
+        drop(tokio::task::spawn_blocking(write).await);
     }
 }
 

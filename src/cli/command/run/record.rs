@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     cli::{
-        args::RunArguments,
+        args::{RunArguments, SourceKind},
         builds::Builds,
         command::explain::facts,
         explained::explained,
@@ -40,30 +40,37 @@ pub(super) fn begin(
         started: jiff::Timestamp::now(),
         podline: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    Recorder::begin(
-        &run.folder,
-        &head,
-        &explanations(arguments, project, planned, runner, choice),
-        planned.mask.clone(),
-    )
+    let explanations = planned.pipeline.as_ref().map_or_else(Vec::new, |pipeline| {
+        let builds = Builds::preview(project, planned, pipeline, &runner.settings);
+        let taking_part = choice.pipeline.jobs.iter().map(|job| job.name.as_str());
+        explanations(project, arguments.source, planned, &builds, taking_part)
+    });
+    Recorder::begin(&run.folder, &head, &explanations, planned.mask.clone())
+}
+
+/// The explanations of a child pipeline.
+pub(super) fn of_child(
+    project: &Project,
+    source: SourceKind,
+    planned: &Planned,
+    builds: &Builds,
+) -> Vec<Explained> {
+    explanations(project, source, planned, builds, builds.pipeline.jobs.iter().map(|job| job.name.as_str()))
 }
 
 /// The explanation of each job that takes part, and of those that were left out.
-fn explanations(
-    arguments: &RunArguments,
+fn explanations<'n>(
     project: &Project,
+    source: SourceKind,
     planned: &Planned,
-    runner: &Runner,
-    choice: &Choice,
+    builds: &'n Builds,
+    taking_part: impl Iterator<Item = &'n str>,
 ) -> Vec<Explained> {
-    let Some(pipeline) = &planned.pipeline else { return Vec::new() };
-    let repository = project.repository(&planned.context.event, arguments.source);
-    let builds = Builds::preview(project, planned, pipeline, &runner.settings);
-    let taking_part = choice.pipeline.jobs.iter().map(|job| job.name.as_str());
-    let names = taking_part.chain(pipeline.left_out.iter().map(|job| job.name.as_str()));
+    let repository = project.repository(&planned.context.event, source);
+    let names = taking_part.chain(builds.pipeline.left_out.iter().map(|job| job.name.as_str()));
     let explain = |name: &str| {
         let mut explained = explained(planned, &repository, name)?;
-        explained.facts = pipeline.find(name).map(|id| facts(&builds, id)).unwrap_or_default();
+        explained.facts = builds.pipeline.find(name).map(|id| facts(builds, id)).unwrap_or_default();
         Some(explained)
     };
     names.filter_map(explain).collect()

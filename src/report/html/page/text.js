@@ -30,13 +30,42 @@ function size(bytes) {
   return (at && bytes < 10 ? bytes.toFixed(1) : Math.round(bytes)) + " " + units[at];
 }
 
-const symbols = {
-  waiting: "○", running: "▶", success: "✔", failed: "✖", warning: "!", retried: "↻", canceled: "⊘", skipped: "»", manual: "⏸",
+// The pictures of the statuses: drawn, as not every machine's fonts have such characters.
+const pictures = {
+  waiting: [false, ""],
+  running: [false, "M8 1.75A6.25 6.25 0 0 1 14.25 8"],
+  success: [true, "M4.7 8.3l2.3 2.3 4.3-4.9"],
+  failed: [true, "M5.4 5.4l5.2 5.2m0-5.2l-5.2 5.2"],
+  warning: [true, "M8 4.2v4.6M8 11.4v.1"],
+  retried: [false, "M10.9 6.3a3.4 3.4 0 1 0 .3 2.9M11.2 4.2v2.3H8.9"],
+  canceled: [false, "M4.7 11.3l6.6-6.6"],
+  skipped: [false, "M5 5.6L7.4 8 5 10.4M8.6 5.6L11 8l-2.4 2.4"],
+  manual: [false, "M6.5 5.6v4.8M9.5 5.6v4.8"],
 };
-const looks = Object.keys(symbols);
+const looks = Object.keys(pictures);
 const look = (status, allowed) => (status === "failed" && allowed ? "warning" : looks.includes(status) ? status : "waiting");
-const word = (status, allowed) => (status === "failed" && allowed ? "failed, allowed" : status);
-const mark = (status, allowed) => make("span", { class: "s-" + look(status, allowed), "aria-hidden": "true" }, symbols[look(status, allowed)]);
+// What is said instead of the name of a status: of a run that was killed, nothing runs any more.
+const words = new Map();
+const word = (status, allowed) => (status === "failed" && allowed ? "failed, allowed" : words.get(status) ?? status);
+
+function drawing(tag, attributes, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+function mark(status, allowed) {
+  const name = look(status, allowed), [filled, path] = pictures[name];
+  return drawing("svg", { class: `mark s-${name}` + (filled ? " filled" : ""), viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" },
+    drawing("circle", { cx: 8, cy: 8, r: filled ? 7 : 6.25 }), drawing("path", { d: path }));
+}
+
+// A status in words, in its colour.
+function pill(element, status, allowed, text = word(status, allowed)) {
+  element.className = "pill s-" + look(status, allowed);
+  element.replaceChildren(mark(status, allowed), text);
+}
 
 // Characters that would show as nothing, or turn the direction of what follows, are shown as what they are.
 const odd = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
