@@ -1,5 +1,7 @@
 //! `podline hook` with real pushes to a bare repository.
 
+#![expect(clippy::print_stderr, reason = "a test that cannot run says why")]
+
 use std::{
     fs,
     io::{BufRead as _, BufReader},
@@ -15,6 +17,9 @@ image: busybox:1.36
 unit:
   script: [cat message]
 ";
+
+/// Settings with which jobs run on any machine with Linux, whether it has their images or not.
+const ANYWHERE: &str = "[run]\nimage-fallback = \"host\"\n";
 
 /// A project with a remote, the hook installed.
 fn pushable(configuration: &str, settings: &str) -> Project {
@@ -49,8 +54,13 @@ fn push(project: &Project, arguments: &[&str]) -> Command {
 
 /// A push on a machine without Docker.
 fn push_alone(project: &Project, arguments: &[&str]) -> Seen {
+    let own = project.path().join("..");
     let mut command = push(project, arguments);
-    Seen::of(&command.env("DOCKER_HOST", "unix:///nowhere.sock").output().expect("git can be started"))
+    command
+        .env("DOCKER_HOST", "unix:///nowhere.sock")
+        .env("PODLINE_STATE", own.join("state"))
+        .env("PODLINE_CACHE", own.join("cache"));
+    Seen::of(&command.output().expect("git can be started"))
 }
 
 /// The refs of the remote.
@@ -117,12 +127,13 @@ fn a_folder_of_hooks_for_all_repositories_is_refused() {
 
 #[test]
 fn without_an_engine_a_push_goes_on_with_a_warning_unless_that_is_to_stop_it() {
-    let project = pushable(GREEN, "");
+    let kind = "[run]\nengine = \"kind\"\n";
+    let project = pushable(GREEN, kind);
     let seen = push_alone(&project, &["origin", "main"]).expect(0);
     assert!(seen.stderr.contains("WARNING: the pipeline could not be run"), "{seen}");
     assert_eq!(refs(&project), "refs/heads/main");
 
-    let project = pushable(GREEN, "[hook]\non-error = \"stop\"\n");
+    let project = pushable(GREEN, &format!("{kind}[hook]\non-error = \"stop\"\n"));
     let seen = push_alone(&project, &["origin", "main"]).expect(1);
     assert!(
         seen.stderr.contains("the push is stopped; to push all the same: git push --no-verify"),
@@ -131,6 +142,45 @@ fn without_an_engine_a_push_goes_on_with_a_warning_unless_that_is_to_stop_it() {
     assert_eq!(refs(&project), "");
     push_alone(&project, &["--no-verify", "origin", "main"]).expect(0);
     assert_eq!(refs(&project), "refs/heads/main");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_a_cluster_a_push_runs_on_this_machine() {
+    let configuration = "
+image: busybox:1.36
+unit:
+  script:
+    - cat message
+    - test -z \"$GIT_DIR$GIT_PREFIX$GIT_INDEX_FILE$GIT_EXEC_PATH\"
+    - test -z \"$CI_COMMIT_TAG\" || exit 3
+";
+    let project = pushable(configuration, ANYWHERE);
+    project.write("message", "changed and not committed\n");
+    let seen = push_alone(&project, &["origin", "main"]).expect(0);
+    assert!(seen.stderr.contains("to main: 1 job on this machine; to skip: git push --no-verify"), "{seen}");
+    assert!(seen.stderr.contains("hello from the commit"), "{seen}");
+    assert_eq!(refs(&project), "refs/heads/main");
+    project.git(&["tag", "v1"]);
+    let seen = push_alone(&project, &["origin", "v1"]).expect(1);
+    assert!(seen.stderr.contains("1 job on this machine, usually "), "{seen}");
+    assert!(seen.stderr.contains("exit code 3") && seen.stderr.contains("the push is stopped"), "{seen}");
+    assert_eq!(refs(&project), "refs/heads/main");
+    assert_eq!(project.read("message"), "changed and not committed\n");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_image_that_this_machine_lacks_says_nothing_of_the_pipeline() {
+    let project = pushable(GREEN, "");
+    let seen = push_alone(&project, &["origin", "main"]).expect(0);
+    assert!(seen.stderr.contains("WARNING: the pipeline could not be run"), "{seen}");
+    assert_eq!(refs(&project), "refs/heads/main");
+    // beside a job that fails by itself it is a failure
+    let both = "unit: { image: 'busybox:1.36', script: [true] }\nstyle: { trigger: { include: none.yml } }\n";
+    let project = pushable(both, "");
+    push_alone(&project, &["origin", "main"]).expect(1);
+    assert_eq!(refs(&project), "");
 }
 
 #[test]
@@ -150,7 +200,7 @@ fn the_commit_counts_and_not_the_working_tree() {
 
 #[test]
 fn a_deletion_runs_nothing_and_several_refs_run_one_by_one() {
-    let project = pushable(GREEN, "");
+    let project = pushable(GREEN, ANYWHERE);
     project.git(&["tag", "v1"]);
     project.git(&["branch", "feature/x"]);
     let seen = push_alone(&project, &["origin", "main", "feature/x", "v1"]).expect(0);
@@ -221,4 +271,72 @@ fn an_interrupt_or_a_spent_budget_ends_the_run_of_a_push() {
     let seen = Seen::of(&push(&project, &["origin", "main"]).output().expect("git can be started")).expect(0);
     assert!(seen.stderr.contains("at most 3.0s"), "{seen}");
     assert!(seen.stderr.contains("WARNING: the time budget is spent"), "{seen}");
+}
+
+/// The example of a hook manager in `docs/hook.md`: the YAML that begins with this line.
+fn documented(first: &str) -> String {
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/hook.md")).expect("the page");
+    let block = text.split("```yaml\n").find(|block| block.starts_with(first)).expect("an example");
+    block.split("```").next().unwrap_or_default().to_owned()
+}
+
+/// Whether a program can be started here.
+fn is_here(program: &str) -> bool {
+    let is_here = Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
+    if !is_here {
+        eprintln!("skipped: there is no {program} on this machine (pip install {program})");
+    }
+    is_here
+}
+
+/// A project with a remote whose hooks another program has installed, in the way that `docs/hook.md` says.
+fn managed(program: &str, install: &[&str], file: &str, first: &str) -> Option<Project> {
+    if !is_here(program) {
+        return None;
+    }
+    let project = pushable(GREEN, ANYWHERE);
+    project.podline(&["hook", "uninstall"]).run().expect(0);
+    project.write(file, &documented(first));
+    project.git(&["add", file]);
+    project.git(&["commit", "--quiet", "--message", "hooks"]);
+    let installed = Command::new(program).args(install).current_dir(project.path()).output();
+    assert!(installed.expect("it can be started").status.success());
+    Some(project)
+}
+
+/// What a push shows that its hook lets go, and one that it stops.
+fn goes_and_is_stopped(project: &Project) {
+    let seen = push_alone(project, &["origin", "main"]).expect(0);
+    assert!(
+        seen.stderr.contains("to main: 1 job on this machine")
+            || seen.stdout.contains("to main: 1 job on this machine"),
+        "{seen}"
+    );
+    assert_eq!(refs(project), "refs/heads/main");
+    project.write(".gitlab-ci.yml", &GREEN.replace("cat message", "exit 3"));
+    project.git(&["commit", "--quiet", "--all", "--message", "broken"]);
+    let seen = push_alone(project, &["origin", "main:refs/heads/next"]).expect(1);
+    let told = format!("{}{}", seen.stdout, seen.stderr);
+    assert!(told.contains("to next: the push is stopped") && told.contains("exit code 3"), "{seen}");
+    assert_eq!(refs(project), "refs/heads/main");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn pre_commit_runs_it_as_documented() {
+    let install = ["install", "--hook-type", "pre-push"];
+    let Some(project) = managed("pre-commit", &install, ".pre-commit-config.yaml", "repos:") else { return };
+    goes_and_is_stopped(&project);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn lefthook_runs_it_as_documented() {
+    let Some(project) = managed("lefthook", &["install"], "lefthook.yml", "pre-push:") else { return };
+    goes_and_is_stopped(&project);
+    project.git(&["tag", "v1"]);
+    let seen = push_alone(&project, &["origin", "v1"]).expect(1);
+    let told = format!("{}{}", seen.stdout, seen.stderr);
+    assert!(told.contains("push of the tag v1, "), "a tag is one here too: {seen}");
 }

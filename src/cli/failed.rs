@@ -1,7 +1,11 @@
 //! Why a command could not do its work, and the exit code that says so.
 
 use super::ExitCode;
-use crate::{engine, git::GitError, report::Problem};
+use crate::{
+    engine,
+    git::GitError,
+    report::{Printer, Problem},
+};
 
 /// A command that could not do its work.
 #[derive(Debug)]
@@ -16,6 +20,14 @@ impl Failed {
     /// The command line or a file that podline reads is wrong.
     pub fn usage(problem: Problem) -> Self {
         Self { problem: Some(problem), code: ExitCode::Usage }
+    }
+
+    /// Tells the user, where they have not been told.
+    pub fn show(&self, printer: &Printer) {
+        if let Some(problem) = &self.problem {
+            let lines = problem.lines(&printer.theme(), printer.columns());
+            printer.say(&format!("{}\n", lines.join("\n")));
+        }
     }
 
     /// The mistakes have been shown.

@@ -45,12 +45,9 @@ pub fn main() -> ExitCode {
     let printer = Printer::new(&settings::surroundings(arguments.color, view));
     match command::run(&arguments, &Environment::read(), &printer) {
         Ok(code) => code,
-        Err(Failed { problem, code }) => {
-            if let Some(problem) = problem {
-                let lines = problem.lines(&printer.theme(), printer.columns());
-                printer.say(&format!("{}\n", lines.join("\n")));
-            }
-            code
+        Err(failed) => {
+            failed.show(&printer);
+            failed.code
         }
     }
 }

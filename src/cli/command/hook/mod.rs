@@ -1,6 +1,7 @@
 //! `podline hook`: the pipeline of what is pushed, before it is.
 
 mod install;
+mod place;
 mod run;
 
 use std::path::Path;

@@ -4,12 +4,12 @@ use std::{io::Read as _, path::Path, sync::Arc, time::Instant};
 
 use clap::Parser as _;
 
+use super::place::Place;
 use crate::{
     cli::{
         ExitCode, Failed,
-        args::{Arguments, Command, EngineKind, RunArguments},
+        args::{Arguments, Command, RunArguments},
         command::run as pipeline_run,
-        engine::kind,
         planned::Planned,
         project::Project,
         project_file::{Hook, OnError},
@@ -17,13 +17,11 @@ use crate::{
         settings::Environment,
         usual,
     },
+    event::{Event, FailureReason},
     git::{Git, Pushed, Replica},
     pipeline::Pipeline,
-    report::{Printer, Problem, text},
+    report::{Printer, Problem, record::Record, text},
 };
-
-/// The cluster that `podline cluster up` makes.
-const WARM: &str = "dev";
 
 /// How to push all the same.
 const SKIP: &str = "git push --no-verify";
@@ -70,14 +68,14 @@ impl Push<'_> {
     /// Runs the pipeline, and gives the exit code for git: 0 lets the push go.
     fn check(&self, replica: &Replica) -> Result<ExitCode, Failed> {
         let hook = &self.around.file.hook;
-        let project = Arc::new(Project::replica(replica.folder(), self.around)?);
+        let project = Project::replica(replica.folder(), self.around)?;
         if !replica.folder().join(crate::cli::project::CONFIGURATION).is_file() {
             self.say(&format!("{}: no `.gitlab-ci.yml`, nothing to run", self.title()));
             return Ok(ExitCode::Success);
         }
         let began = Instant::now();
         let result = match self.wanted(&project) {
-            Ok(Some(wanted)) => self.run(&project, wanted),
+            Ok(Some(wanted)) => self.run(project, wanted),
             Ok(None) => {
                 self.say(&format!("{}: nothing to run", self.title()));
                 Ok(ExitCode::Success)
@@ -86,12 +84,9 @@ impl Push<'_> {
         };
         let code = match result {
             Ok(code) => code,
-            Err(Failed { problem, code }) => {
-                if let Some(problem) = problem {
-                    let lines = problem.lines(&self.printer.theme(), self.printer.columns());
-                    self.printer.say(&format!("{}\n", lines.join("\n")));
-                }
-                code
+            Err(failed) => {
+                failed.show(self.printer);
+                failed.code
             }
         };
         let is_spent = code == ExitCode::Interrupted && hook.budget.is_some_and(|it| began.elapsed() >= it);
@@ -123,29 +118,6 @@ impl Push<'_> {
         }
     }
 
-    /// The cluster to run in: one that is up. `None` makes one for this push alone.
-    fn cluster(&self) -> Result<Option<String>, Failed> {
-        let file = &self.around.file;
-        if !matches!(file.run.engine, None | Some(EngineKind::Auto | EngineKind::Kind)) {
-            return Ok(None);
-        }
-        let name = file.run.cluster.as_deref().unwrap_or(WARM);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let known = runtime
-            .block_on(async { Ok::<_, Failed>(kind::connect(self.environment).await?.list().await?) })?;
-        if known.iter().any(|known| known.running && known.name == kind::full_name(name)) {
-            return Ok(Some(name.to_owned()));
-        }
-        if file.hook.create_cluster {
-            return Ok(None);
-        }
-        let up = if name == WARM { String::new() } else { format!(" {name}") };
-        let problem = Problem::new(format!("the cluster `{name}` is not up"));
-        let help =
-            format!("`podline cluster up{up}` once, or `create-cluster = true` in `[hook]` of podline.toml");
-        Err(Failed { problem: Some(problem.help(help)), code: ExitCode::EngineFailed })
-    }
-
     /// The run that this push asks for; `None` where no job of it is in the pipeline.
     fn wanted(&self, project: &Project) -> Result<Option<Wanted>, Failed> {
         let mut words = vec!["podline".to_owned(), "run".to_owned(), "--source=HEAD".to_owned()];
@@ -167,26 +139,35 @@ impl Push<'_> {
         Ok((!has_none).then_some(Wanted { arguments, pipeline }))
     }
 
-    /// Runs it in the cluster that is up.
-    fn run(&self, project: &Arc<Project>, mut wanted: Wanted) -> Result<ExitCode, Failed> {
-        wanted.arguments.cluster = self.cluster()?;
-        self.announce(project, &wanted);
-        pipeline_run::of(project, self.folder, &wanted.arguments, self.environment, self.printer)
+    /// Runs it where there is a place.
+    fn run(&self, mut project: Project, mut wanted: Wanted) -> Result<ExitCode, Failed> {
+        let place = Place::of(&project.file, self.environment)?;
+        place.tell(&mut wanted.arguments, &mut project.file);
+        self.announce(&project, &wanted, &place);
+        let number = Run::next_number(&project.own_folder());
+        let (project, arguments) = (Arc::new(project), &wanted.arguments);
+        let code = pipeline_run::of(&project, self.folder, arguments, self.environment, self.printer)?;
+        if code == ExitCode::PipelineFailed && place == Place::Machine {
+            // that an image is not on this machine says nothing of the pipeline
+            let record = Run::find(&project.own_folder(), number).and_then(|run| Record::read(&run).ok());
+            if record.is_some_and(|record| lacks_images_only(&record)) {
+                return Ok(ExitCode::EngineFailed);
+            }
+        }
+        Ok(code)
     }
 
     /// One line: what is done, how long that usually takes, and how to do without.
-    fn announce(&self, project: &Project, Wanted { arguments, pipeline }: &Wanted) {
+    fn announce(&self, project: &Project, Wanted { arguments, pipeline }: &Wanted, place: &Place) {
         let what = match arguments.selected.len() {
             0 => text::count(pipeline.jobs.len(), "job"),
             _ => arguments.selected.join(", "),
         };
-        let cluster = arguments.cluster.as_ref();
-        let place = cluster.map_or_else(String::new, |cluster| format!(" in the cluster `{cluster}`"));
         let usual = usual::duration(&project.own_folder(), arguments.selected.as_slice(), pipeline);
         let usual = usual.map_or_else(String::new, |usual| format!(", usually {}", text::took(usual)));
         let limit =
             arguments.time_limit.map_or_else(String::new, |it| format!(", at most {}", text::took(it)));
-        self.say(&format!("{}: {what}{place}{usual}{limit}; to skip: {SKIP}", self.title()));
+        self.say(&format!("{}: {what}{}{usual}{limit}; to skip: {SKIP}", self.title(), place.words()));
     }
 
     fn title(&self) -> String {
@@ -231,6 +212,17 @@ fn parse(words: &[String]) -> Result<RunArguments, Failed> {
         Ok(_) => Err(Failed::told(ExitCode::Usage)),
         Err(error) => Err(Failed::usage(Problem::new(error.to_string()))),
     }
+}
+
+/// Whether every failure that counts is an image that could not be had.
+fn lacks_images_only(record: &Record) -> bool {
+    let mut failures = record.events.iter().filter_map(|(_, event)| match event.place().1 {
+        Event::JobFinished(finished) if !finished.allowed && !finished.retried => finished.failure.as_ref(),
+        _ => None,
+    });
+    let is_of_image = |failure: &crate::event::Failure| failure.reason == FailureReason::ImagePullFailure;
+    let Some(first) = failures.next() else { return false };
+    is_of_image(first) && failures.all(is_of_image)
 }
 
 fn has(pipeline: &Pipeline, name: &str) -> bool {
