@@ -550,6 +550,42 @@ fn a_run_without_a_record_is_named() {
     assert!(seen.contains("there is no run 2"), "{seen}");
 }
 
+#[test]
+fn other_programs_get_the_run_as_junit_and_as_json() {
+    let run = shop();
+    run.write();
+    let report = |arguments: &[&str]| {
+        let all: Vec<&str> = ["report"].iter().chain(arguments).copied().collect();
+        run.project.podline(&all).run().expect(0).stdout
+    };
+    insta::assert_snapshot!(report(&["--format", "junit"]));
+    assert_eq!(report(&["--format", "junit", "--output", "out.xml"]), "");
+    assert_eq!(run.project.read("out.xml"), report(&["--format", "junit"]));
+    let json: Value = serde_json::from_str(&report(&["--format", "json"])).expect("stdout is JSON");
+    assert_eq!((&json["status"], json["jobs"].as_array().map(Vec::len)), (&json!("failed"), Some(5)));
+    assert_eq!(json["jobs"][2]["attempts"][0]["failure"]["message"], "exit code 1");
+}
+
+#[test]
+fn the_page_is_opened_in_the_browser_of_the_user() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let run = shop();
+    run.write();
+    let programs = run.project.path().join("../programs");
+    let opener = programs.join(if cfg!(target_os = "macos") { "open" } else { "xdg-open" });
+    fs::create_dir(&programs).expect("a folder can be made");
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").expect("there is a PATH"));
+    let open = |script: &str| {
+        fs::write(&opener, script).expect("a file can be written");
+        fs::set_permissions(&opener, fs::Permissions::from_mode(0o755)).expect("a mode can be set");
+        run.project.podline(&["report", "--open"]).env("PATH", &path).run()
+    };
+    open("#!/bin/sh\necho \"$1\" > opened\n").expect(0);
+    assert!(run.project.read("opened").trim().ends_with(".podline/runs/1/report.html"));
+    let seen = open("#!/bin/sh\nexit 3\n").expect(3).stderr;
+    assert!(seen.contains("no browser could be opened") && seen.contains("in one yourself"), "{seen}");
+}
+
 /// A run that goes on while a browser shows it, on a machine without Docker.
 #[cfg(target_os = "linux")]
 mod served {
@@ -643,6 +679,62 @@ mod served {
 
         std::process::Command::new("kill").args(["-INT", &server.0.id().to_string()]).status().expect("kill");
         assert_eq!(server.0.wait().expect("it ends").code(), Some(0), "Ctrl-C is how it ends");
+    }
+
+    #[test]
+    fn a_run_leaves_its_jobs_as_test_cases() {
+        let configuration = "
+image: busybox:1.36
+unit:
+  script: ['printf \"broken \\\\000\\\\033[31m\\\\377 <x> ]]> & \\\\001\\\\n\"; exit 3']
+style: { script: [exit 1], allow_failure: true }
+publish: { stage: deploy, script: [echo] }
+";
+        let project = Project::with(configuration);
+        project.write("podline.toml", "[run]\nimage-fallback = \"host\"\njunit = \"out/junit.xml\"\n");
+        let machine = Machine::new();
+        machine.podline(&project, &["run", "--engine", "embedded"]).run().expect(1);
+        let document = project.read("out/junit.xml");
+        for part in [
+            "<testsuite name=\"pipeline\"",
+            "skipped=\"2\" tests=\"3\" failures=\"1\" errors=\"0\"",
+            "<testcase name=\"unit\" classname=\"test\"",
+            "<failure message=\"script ended with exit code 3\" type=\"script_failure\">",
+            "<skipped message=\"failed, and may: script ended with exit code 1\"/>",
+            "<skipped message=\"skipped: `unit` failed\"/>",
+            "&lt;x&gt; ]]&gt; &amp;",
+        ] {
+            assert!(document.contains(part), "{part}: {document}");
+        }
+        assert!(!document.contains(|it: char| it.is_control() && it != '\n'), "{document:?}");
+        let printed = machine.podline(&project, &["report", "--format", "junit"]).run().expect(0).stdout;
+        assert_eq!(printed, document);
+    }
+
+    #[test]
+    fn a_run_keeps_the_traces_the_pods_and_the_rules_of_child_pipelines() {
+        let (project, machine) = (Project::fixture("children"), Machine::new());
+        let arguments = ["run", "--engine", "embedded", "--image-fallback", "host"];
+        machine.podline(&project, &arguments).run().expect(0);
+        let json = machine.podline(&project, &["report", "--format", "json"]).run().expect(0).stdout;
+        let run: Value = serde_json::from_str(&json).expect("stdout is JSON");
+        let paths: Vec<&Value> =
+            run["pipelines"].as_array().expect("a list").iter().map(|it| &it["path"]).collect();
+        for path in [json!([]), json!(["tests"]), json!(["tests", "publish"]), json!(["docs"])] {
+            assert!(paths.contains(&&path), "{path}");
+        }
+        for job in run["jobs"].as_array().expect("a list") {
+            assert_eq!(job["explanation"]["name"], job["name"]);
+            let attempt = &job["attempts"][0];
+            let starts_a_pipeline =
+                ["tests", "publish", "docs"].contains(&job["name"].as_str().expect("a name"));
+            if attempt.is_null() || starts_a_pipeline {
+                continue;
+            }
+            let trace = attempt["trace"].as_str().unwrap_or_else(|| panic!("{job:#}"));
+            assert!(project.read(&format!(".podline/runs/1/{trace}")).contains("Job succeeded"), "{trace}");
+            assert_eq!(attempt["containers"][0]["name"], "build", "{trace}");
+        }
     }
 
     #[test]

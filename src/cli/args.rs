@@ -91,8 +91,10 @@ Examples:
     #[command(after_help = "\
 Examples:
   podline report                       of the last run, to `.podline/runs/N/report.html`
+  podline report --open                the same, shown in your browser
   podline report 12 -o /tmp/run.html   of run 12
-  podline report --serve               follow the run that goes on, in a browser")]
+  podline report --serve               follow the run that goes on, in a browser
+  podline report --format junit        its jobs as test cases, for another program")]
     Report(ReportArguments),
     /// Run the pipeline of what is pushed, before it is pushed.
     #[command(subcommand)]
@@ -313,6 +315,9 @@ pub struct RunArguments {
     /// End the run after this long as Ctrl-C would, for instance `5m`.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub time_limit: Option<Duration>,
+    /// When the run has ended, write its jobs as test cases to this file, as JUnit XML.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
     /// Text, or one JSON event a line.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Format,
@@ -420,12 +425,26 @@ pub struct ReportArguments {
     /// Where to write it, instead of the folder of the run.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// A page for a browser, or the run as JUnit XML or JSON, which go to standard output.
+    #[arg(long, value_name = "FORMAT", default_value = "html")]
+    pub format: ReportFormat,
+    /// Show the page in the browser.
+    #[arg(long)]
+    pub open: bool,
     /// Serve it on this machine instead, and show what happens in the run as it happens.
-    #[arg(long, conflicts_with = "output")]
+    #[arg(long, conflicts_with_all = ["output", "format"])]
     pub serve: bool,
     /// The port to serve on; any that is free unless given.
     #[arg(long, value_name = "PORT", requires = "serve", default_value = "0")]
     pub port: u16,
+}
+
+/// `podline report --format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    Html,
+    Junit,
+    Json,
 }
 
 /// `podline hook`.

@@ -93,6 +93,8 @@ pub struct Run {
     pub context: Option<String>,
     /// `--namespace`; likewise.
     pub namespace: Option<String>,
+    /// `--junit`, relative to the project.
+    pub junit: Option<PathBuf>,
     /// `--no-delay`.
     pub no_delay: bool,
     /// `--manual`.
@@ -127,7 +129,7 @@ impl ProjectFile {
     #[must_use]
     pub fn seen_from_anywhere(mut self, project: &Path) -> Self {
         let run = &mut self.run;
-        for path in [&mut run.runner_config, &mut run.kind_config].into_iter().flatten() {
+        for path in [&mut run.runner_config, &mut run.kind_config, &mut run.junit].into_iter().flatten() {
             *path = project.join(&path);
         }
         for path in self.includes.values_mut().chain(&mut run.var_file) {

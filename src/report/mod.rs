@@ -5,7 +5,8 @@
 //!    │            └─ summary            the table at the end
 //!    ├─► plain                          one line per event
 //!    ├─► json                           one object per line
-//!    └─► record ─► history ─► html    what a run keeps, and the page of it
+//!    └─► record ─► history ─┬─ html     what a run keeps, and the page of it
+//!                           └─ junit_xml  the same for other programs
 //! ```
 //!
 //! Everything that makes text is a pure function of plain values, a [`Theme`] and a width. Only
@@ -24,6 +25,7 @@ pub mod history;
 pub mod html;
 pub mod json;
 mod junit;
+pub mod junit_xml;
 mod live;
 pub mod model;
 pub mod plain;

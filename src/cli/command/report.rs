@@ -1,5 +1,6 @@
-//! `podline report`: the page of a run, as a file or served while the run goes on.
+//! `podline report`: a run as a page, as a file or served while the run goes on, or for other programs.
 
+mod browser;
 mod serve;
 
 use std::{
@@ -9,11 +10,16 @@ use std::{
 };
 
 use crate::{
-    cli::{ExitCode, Failed, args::ReportArguments, project::OWN_FOLDER, runs::Run},
+    cli::{
+        ExitCode, Failed,
+        args::{ReportArguments, ReportFormat},
+        project::OWN_FOLDER,
+        runs::Run,
+    },
     report::{
         Printer, Problem,
         history::{self, History, Job},
-        html,
+        html, junit_xml,
         record::{self, Record},
     },
     runner::run_folder,
@@ -29,15 +35,40 @@ pub(super) fn report(
 ) -> Result<ExitCode, Failed> {
     let run = find(folder, arguments.run)?;
     if arguments.serve {
-        return serve::serve(&run, arguments.port, printer);
+        return serve::serve(&run, arguments, printer);
     }
     let history = history(&run).map_err(|error| no_record(&run, &error))?;
-    let page = arguments.output.clone().unwrap_or_else(|| run.join(PAGE));
-    write(&history, &run, &page).map_err(|error| {
-        Failed::usage(Problem::new(format!("`{}` cannot be written: {error}", page.display())))
-    })?;
-    printer.data(&format!("{}\n", printer.near(&page).display()))?;
+    match arguments.format {
+        ReportFormat::Html => page(&run, &history, arguments, printer)?,
+        ReportFormat::Junit => text(&junit_xml::document(&history), arguments, printer)?,
+        ReportFormat::Json => {
+            let json = serde_json::to_string_pretty(&history).expect("a history has string keys");
+            text(&format!("{json}\n"), arguments, printer)?;
+        }
+    }
     Ok(ExitCode::Success)
+}
+
+fn page(run: &Path, history: &History, arguments: &ReportArguments, printer: &Printer) -> Result<(), Failed> {
+    let page = arguments.output.clone().unwrap_or_else(|| run.join(PAGE));
+    write(history, run, &page).map_err(|error| unwritable(&page, &error))?;
+    printer.data(&format!("{}\n", printer.near(&page).display()))?;
+    if arguments.open {
+        browser::open(page.as_os_str())?;
+    }
+    Ok(())
+}
+
+/// To the file that is named, else to standard output.
+fn text(text: &str, arguments: &ReportArguments, printer: &Printer) -> Result<(), Failed> {
+    match &arguments.output {
+        Some(file) => fs::write(file, text).map_err(|error| unwritable(file, &error)),
+        None => Ok(printer.data(text)?),
+    }
+}
+
+fn unwritable(file: &Path, error: &io::Error) -> Failed {
+    Failed::usage(Problem::new(format!("`{}` cannot be written: {error}", file.display())))
 }
 
 fn find(folder: &Path, number: Option<u64>) -> Result<PathBuf, Failed> {

@@ -24,7 +24,7 @@ use tokio::{
 use tokio_util::io::ReaderStream;
 
 use crate::{
-    cli::{ExitCode, Failed, command::run::interrupt},
+    cli::{ExitCode, Failed, args::ReportArguments, command::run::interrupt},
     report::{
         Printer, Problem,
         history::{self, History},
@@ -32,7 +32,8 @@ use crate::{
     },
 };
 
-pub(super) fn serve(run: &Path, port: u16, printer: &Printer) -> Result<ExitCode, Failed> {
+pub(super) fn serve(run: &Path, arguments: &ReportArguments, printer: &Printer) -> Result<ExitCode, Failed> {
+    let port = arguments.port;
     super::history(run).map_err(|error| super::no_record(run, &error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
@@ -44,6 +45,11 @@ pub(super) fn serve(run: &Path, port: u16, printer: &Printer) -> Result<ExitCode
         let mut interrupts = interrupt::listen(None)?;
         printer.data(&format!("http://{address}/\n"))?;
         printer.say("Ctrl-C ends it\n");
+        if arguments.open {
+            let address = format!("http://{address}/");
+            // a browser that comes up slowly must find the page served
+            tokio::task::spawn_blocking(move || super::browser::open(address.as_ref()));
+        }
         let served = axum::serve(listener, router(run.to_owned(), address)).into_future();
         tokio::select! {
             served = served => served?,

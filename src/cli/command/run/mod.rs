@@ -5,6 +5,7 @@ mod children;
 mod choice;
 mod closing;
 pub(super) mod interrupt;
+mod junit;
 mod outline;
 mod prepare;
 mod record;
@@ -70,7 +71,9 @@ pub(super) fn of(
         return Ok(ExitCode::Success);
     }
     let planned = Arc::new(planned);
+    let junit = junit::file(arguments, project);
     let run = Run::begin(&project.own_folder())?;
+    let record = run.folder.clone();
     runner.settings = asked.settings(runner.settings, &run.id);
     let recorder = record::begin(&run, folder, arguments, project, &planned, &runner, &choice)?;
     let work = Work {
@@ -88,5 +91,14 @@ pub(super) fn of(
     let code = runtime.block_on(work.run(recorder, printer));
     // what still waits in other threads, for instance for a broken connection, must not hold the process
     runtime.shutdown_background();
-    code
+    let Some(file) = junit else { return code };
+    match (code, junit::write(&record, &file)) {
+        (code, Ok(())) => code,
+        (Ok(ExitCode::Success), Err(failed)) => Err(failed),
+        // that it failed matters more than that a file of it is missing
+        (code, Err(failed)) => {
+            failed.show(printer);
+            code
+        }
+    }
 }
