@@ -31,7 +31,7 @@ impl Machine {
     }
 
     fn run(&self, project: &Project, arguments: &[&str]) -> Run {
-        let mut all = vec!["run", "--format", "json"];
+        let mut all = vec!["run", "--output", "json"];
         all.extend(arguments);
         Run::new(self.podline(project, &all).run())
     }
@@ -154,7 +154,7 @@ fn the_first_command_of_the_readme_works_without_docker() {
 #[test]
 fn a_run_without_any_image_is_told_the_ways_out() {
     let project = Project::with("job: { image: 'nowhere.example/none:1', script: ['true'] }\n");
-    let seen = Machine::new().podline(&project, &["run", "--engine", "embedded", "--plain"]).run().expect(3);
+    let seen = Machine::new().podline(&project, &["run", "--engine", "embedded", "--output", "plain"]).run().expect(3);
     assert!(seen.stderr.contains("none of the images is here"), "{seen}");
     assert!(seen.stderr.contains("nowhere.example/none:1"), "{seen}");
     assert!(seen.stderr.contains("--image-fallback host"), "{seen}");
@@ -189,7 +189,7 @@ fn two_pods_that_listen_on_one_port_do_not_collide() {
 fn a_killed_run_leaves_nothing_after_the_next() {
     let machine = Machine::new();
     let project = Project::with("job: { image: none, script: ['echo up', 'sleep 600'] }\n");
-    let flags = ["run", "--image-fallback", "host", "--format", "json"];
+    let flags = ["run", "--image-fallback", "host", "--output", "json"];
     let mut child = machine.podline(&project, &flags).start();
     eventually("the pod runs", || machine.sandboxes().len() >= 2);
     child.kill().expect("it can be killed");

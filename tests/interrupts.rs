@@ -16,7 +16,7 @@ one:
 
 /// Starts a run and returns once its script runs.
 fn start(project: &Project) -> Child {
-    let arguments = ["run", "--engine", "kind", "--cluster", &cluster::name(), "--format", "json"];
+    let arguments = ["run", "--engine", "kind", "--cluster", &cluster::name(), "--output", "json"];
     let mut child = project.podline(&arguments).start();
     let mut lines = BufReader::new(child.stdout.as_mut().expect("stdout is piped"));
     let mut line = String::new();

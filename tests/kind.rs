@@ -7,11 +7,19 @@ use crate::support::{Project, Run, Seen, cluster};
 
 /// Runs a project in the shared cluster with JSON events; `None` where there is no cluster.
 pub(crate) fn run(project: &Project, arguments: &[&str]) -> Option<Run> {
+<<<<<<< HEAD
+=======
+    if engine::is_embedded() {
+        let mut all = vec!["run", "--engine", "embedded", "--output", "json"];
+        all.extend(arguments);
+        return Some(Run::new(project.podline(&all).run()));
+    }
+>>>>>>> 542a2d9 (Show a run as live view, lines, JSON or a log of GitHub Actions by --output)
     if !cluster::is_up() {
         return None;
     }
     let cluster = cluster::name();
-    let mut all = vec!["run", "--engine", "kind", "--cluster", &cluster, "--format", "json"];
+    let mut all = vec!["run", "--engine", "kind", "--cluster", &cluster, "--output", "json"];
     all.extend(arguments);
     Some(Run::new(project.podline(&all).run()))
 }
@@ -23,7 +31,7 @@ fn eight_slots_run_eight_pods_and_never_more_and_nothing_is_left() {
     if !cluster::is_up() {
         return;
     }
-    let seen = Project::fixture("slots").podline(&["run", "--engine", "kind", "--format", "json"]).run();
+    let seen = Project::fixture("slots").podline(&["run", "--engine", "kind", "--output", "json"]).run();
     let run = Run::new(seen);
     run.code(0);
     let (mut running, mut most) = (0, 0);
@@ -55,7 +63,7 @@ fn the_limits_of_the_runner_are_on_every_container_in_the_cluster() {
     }
     let project = Project::with("image: busybox:1.36\nlook: { script: [sleep 4] }\n");
     let child = project
-        .podline(&["run", "--engine", "kind", "--cluster", &cluster::name(), "--format", "json"])
+        .podline(&["run", "--engine", "kind", "--cluster", &cluster::name(), "--output", "json"])
         .start();
     let limits = wait_for_pod_limits();
     let seen = Seen::of(&child.wait_with_output().expect("podline ends"));
@@ -98,7 +106,7 @@ fn events_end_with_the_pipeline_s_status_when_the_engine_fails() {
     }
     let project = Project::fixture("hello");
     let run = Run::new(
-        project.podline(&["run", "--engine", "kind", "--cluster", "no-such", "--format", "json"]).run(),
+        project.podline(&["run", "--engine", "kind", "--cluster", "no-such", "--output", "json"]).run(),
     );
     run.code(3);
     assert!(run.statuses().values().all(|status| *status == "canceled"));

@@ -20,7 +20,7 @@ fn documented(kind: &str) -> String {
 /// Runs a project as the administrator of the lab cluster.
 fn run(lab: &Lab, project: &Project, more: &[&str]) -> Run {
     let context = lab.context();
-    let mut all = vec!["run", "--context", &context, "--format", "json"];
+    let mut all = vec!["run", "--context", &context, "--output", "json"];
     all.extend(more);
     Run::new(project.podline(&all).env("KUBECONFIG", &lab.kubeconfig).run())
 }
@@ -55,7 +55,7 @@ fn the_role_of_the_documentation_is_enough_for_a_run_in_a_namespace() {
     let Some(lab) = Lab::up() else { return };
     lab.namespace("role", "");
     let kubeconfig = lab.account("role", &documented("kind: Role\n"));
-    let arguments = ["run", "--context", "limited", "--namespace", "role", "--format", "json"];
+    let arguments = ["run", "--context", "limited", "--namespace", "role", "--output", "json"];
     let limited = |project: &Project, more: &[&str]| {
         let all: Vec<&str> = arguments.iter().chain(more).copied().collect();
         project.podline(&all).env("KUBECONFIG", kubeconfig.path()).run()
@@ -140,7 +140,7 @@ impl Live {
 
     fn with(kubeconfig: &Path, lab: &Lab, project: &Project, more: &[&str]) -> Self {
         let context = lab.context();
-        let mut all = vec!["run", "--context", &context, "--plain"];
+        let mut all = vec!["run", "--context", &context, "--output", "plain"];
         all.extend(more);
         let mut child = project.podline(&all).env("KUBECONFIG", kubeconfig).start();
         let lines = BufReader::new(child.stderr.take().expect("stderr is piped"));

@@ -318,12 +318,40 @@ pub struct RunArguments {
     /// When the run has ended, write its jobs as test cases to this file, as JUnit XML.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// Text, or one JSON event a line.
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Format,
-    /// One plain line per event instead of the live view.
-    #[arg(long)]
+    /// How the run is shown; `live` unless set, and `plain` where there is no terminal.
+    #[arg(long, value_name = "HOW")]
+    pub output: Option<OutputKind>,
+    /// The name that `--output` had for `json`.
+    #[arg(long, hide = true, conflicts_with = "output")]
+    pub format: Option<Format>,
+    /// The name that `--output` had for `plain`.
+    #[arg(long, hide = true, conflicts_with_all = ["output", "format"])]
     pub plain: bool,
+}
+
+impl RunArguments {
+    /// How the run is to be shown, where the command line says so.
+    pub fn output(&self) -> Option<OutputKind> {
+        let format = |format| match format {
+            Format::Json => Some(OutputKind::Json),
+            Format::Text => None,
+        };
+        self.output.or(self.format.and_then(format)).or(self.plain.then_some(OutputKind::Plain))
+    }
+}
+
+/// `--output`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutputKind {
+    /// A view that moves.
+    Live,
+    /// One line per event.
+    Plain,
+    /// One JSON object per event, on stdout.
+    Json,
+    /// A log of GitHub Actions: a group per job, annotations of failures.
+    Github,
 }
 
 /// `--engine`.

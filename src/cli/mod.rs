@@ -26,7 +26,8 @@ pub use failed::Failed;
 use clap::Parser;
 
 use crate::report::{Printer, printer::View};
-use args::{Arguments, Command, Format};
+use args::{Arguments, Command, HookCommand, OutputKind};
+use project_file::ProjectFile;
 use settings::Environment;
 
 /// Runs the command that this process was started as.
@@ -37,12 +38,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
-    let view = match &arguments.command {
-        Command::Run(run) if run.format == Format::Json => Some(View::Json),
-        Command::Run(run) if run.plain => Some(View::Plain),
-        _ => None,
-    };
-    let printer = Printer::new(&settings::surroundings(arguments.color, view));
+    let printer = Printer::new(&settings::surroundings(arguments.color, view_of(&arguments)));
     match command::run(&arguments, &Environment::read(), &printer) {
         Ok(code) => code,
         Err(failed) => {
@@ -50,6 +46,22 @@ pub fn main() -> ExitCode {
             failed.code
         }
     }
+}
+
+/// How a run is to be shown. A `podline.toml` that is wrong is told of later, by who opens the project.
+fn view_of(arguments: &Arguments) -> Option<View> {
+    let typed = match &arguments.command {
+        Command::Run(run) => run.output(),
+        Command::Hook(HookCommand::Run { .. }) => None,
+        _ => return None,
+    };
+    let in_file = || ProjectFile::read(&arguments.directory).ok()?.run.output;
+    Some(match typed.or_else(in_file)? {
+        OutputKind::Live => View::Live,
+        OutputKind::Plain => View::Plain,
+        OutputKind::Json => View::Json,
+        OutputKind::Github => View::Github,
+    })
 }
 
 /// Help and versions go to stdout and are no mistake; everything else clap says is one.

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 
 use super::{
-    args::{EngineKind, ImageFallback},
+    args::{EngineKind, ImageFallback, OutputKind},
     variables::Written,
 };
 use crate::config::keyword::duration;
@@ -101,6 +101,8 @@ pub struct Run {
     pub manual: Vec<String>,
     /// `--var-file`, relative to the project.
     pub var_file: Vec<PathBuf>,
+    /// `--output`.
+    pub output: Option<OutputKind>,
 }
 
 /// Why a `podline.toml` cannot be used.

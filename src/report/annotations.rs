@@ -22,12 +22,12 @@ fn line(record: &Record) -> String {
 }
 
 /// A message, which may hold anything but what ends the line.
-fn data(text: &str) -> String {
+pub(super) fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// A value before the message, which ends at a comma or colon.
-fn property(text: &str) -> String {
+pub(super) fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
 

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::model::Model;
 use super::printer::{Printer, View};
-use super::{json, live, plain};
+use super::{github::Log, json, live, plain};
 use crate::event::Event;
 
 /// How many events are taken at once.
@@ -21,6 +21,7 @@ pub async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>) -> Mod
     }
     let (started, theme) = (Instant::now(), printer.theme());
     let (mut model, mut batch) = (Model::default(), Vec::new());
+    let mut log = Log::new();
     while events.recv_many(&mut batch, BATCH).await > 0 {
         let mut text = String::new();
         for event in batch.drain(..) {
@@ -28,11 +29,18 @@ pub async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>) -> Mod
             if view == View::Json {
                 model.apply(&event, now);
                 text.push_str(&json::line(&event, now));
-            } else {
-                let event = near(printer, event);
-                model.apply(&event, now);
-                plain::lines(&event, &model, &theme).iter().for_each(|line| text = format!("{text}{line}\n"));
+                continue;
             }
+            let event = near(printer, event);
+            model.apply(&event, now);
+            let lines = match view {
+                View::Github => log.lines(&event, &model, &theme),
+                _ => plain::lines(&event, &model, &theme),
+            };
+            lines.iter().for_each(|line| {
+                text.push_str(line);
+                text.push('\n');
+            });
         }
         write(printer, view, &text);
     }
@@ -58,7 +66,7 @@ fn write(printer: &Printer, view: View, text: &str) {
         _ if text.is_empty() => {}
         // A run goes on when nobody can be told of it; its traces are kept.
         View::Json => drop(printer.data(text)),
-        View::Plain | View::Live => printer.say(text),
+        View::Plain | View::Github | View::Live => printer.say(text),
     }
 }
 

@@ -5,6 +5,7 @@
 //!    │            └─ summary            the table at the end
 //!    ├─► plain                          one line per event
 //!    ├─► json                           one object per line
+//!    ├─► github                         a group per job, for GitHub Actions
 //!    └─► record ─► history ─┬─ html     what a run keeps, and the page of it
 //!                           └─ junit_xml  the same for other programs
 //! ```
@@ -20,6 +21,7 @@ pub mod expression;
 mod failure;
 pub mod follow;
 pub mod frame;
+mod github;
 pub mod graph;
 pub mod history;
 pub mod html;

@@ -54,6 +54,8 @@ pub enum View {
     Plain,
     /// One JSON object per event on stdout.
     Json,
+    /// A log of GitHub Actions on stderr.
+    Github,
 }
 
 /// Where there is no terminal, text is cut and wrapped at this many columns: wide enough to leave most
