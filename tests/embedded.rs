@@ -154,7 +154,10 @@ fn the_first_command_of_the_readme_works_without_docker() {
 #[test]
 fn a_run_without_any_image_is_told_the_ways_out() {
     let project = Project::with("job: { image: 'nowhere.example/none:1', script: ['true'] }\n");
-    let seen = Machine::new().podline(&project, &["run", "--engine", "embedded", "--output", "plain"]).run().expect(3);
+    let seen = Machine::new()
+        .podline(&project, &["run", "--engine", "embedded", "--output", "plain"])
+        .run()
+        .expect(3);
     assert!(seen.stderr.contains("none of the images is here"), "{seen}");
     assert!(seen.stderr.contains("nowhere.example/none:1"), "{seen}");
     assert!(seen.stderr.contains("--image-fallback host"), "{seen}");

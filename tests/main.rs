@@ -1,5 +1,6 @@
 //! All tests that see podline from outside, in one binary.
 
+mod again;
 mod architecture;
 mod child_pipelines;
 mod compatibility;

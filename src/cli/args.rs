@@ -13,6 +13,8 @@ const PIPELINE: &str = "Pipeline";
 const EVENT: &str = "Event";
 const RUNNER: &str = "Runner";
 const CLUSTER: &str = "Cluster";
+/// What goes on from an earlier run.
+const AGAIN: &str = "Again";
 
 /// Runs your GitLab pipeline on this machine, as pods, before you push.
 #[derive(Debug, Parser)]
@@ -45,6 +47,8 @@ pub enum Command {
 Examples:
   podline run                          the pipeline of a push of this branch
   podline run test                     only `test` and what it needs
+  podline run --failed                 only what failed last time, and what comes after it
+  podline run --watch                  again whenever a file changes
   podline run --event merge_request    as a merge request into the default branch
   podline run --cluster dev            in the cluster that `podline cluster up dev` made
   podline run --context staging        in an existing cluster, in a namespace of its own")]
@@ -274,7 +278,7 @@ pub enum ImageCommand {
 }
 
 /// `podline run`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct RunArguments {
     /// Only these jobs and what they need.
     #[arg(value_name = "JOB")]

@@ -78,7 +78,7 @@ fn numbers(runs: &Path) -> Vec<u64> {
 }
 
 /// Eight characters of `a-z0-9`, random.
-fn id() -> String {
+pub(super) fn id() -> String {
     const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
     let mut random = RandomState::new().build_hasher().finish();
     let mut next = || {

@@ -155,7 +155,7 @@ impl Graph {
 
     /// The jobs that may run once `job` does although they could not before: those that need it, directly
     /// or not, and all of later stages (GitLab's `Ci::ResetSkippedJobsService`).
-    pub(super) fn dependants(&self, job: usize) -> Vec<usize> {
+    pub fn dependants(&self, job: usize) -> Vec<usize> {
         let mut reached = vec![false; self.tasks.len()];
         reached[job] = true;
         let mut dependants = Vec::new();

@@ -16,6 +16,8 @@ pub struct Options {
     pub deploy: Deploy,
     /// Whether `when: delayed` waits.
     pub delays: Delays,
+    /// Names of jobs that do not run, as they have succeeded in an earlier run.
+    pub reused: BTreeSet<String>,
 }
 
 /// Which of the jobs that are held, because they would deploy or release, may run.
@@ -53,7 +55,13 @@ impl Options {
             Deploy::Only(names) => Deploy::Only(below(names)),
             deploy => deploy.clone(),
         };
-        Self { slots: self.slots, manual: below(&self.manual), deploy, delays: self.delays }
+        Self {
+            slots: self.slots,
+            manual: below(&self.manual),
+            deploy,
+            delays: self.delays,
+            reused: BTreeSet::new(),
+        }
     }
 }
 

@@ -320,8 +320,9 @@ impl Scheduler {
 impl JobState {
     pub(super) fn new(task: &Task, options: &Options) -> Self {
         let deployed = task.held.is_some() && options.deploy.allows(&task.name);
+        let reused = options.reused.contains(&task.name);
         Self {
-            status: Status::Created,
+            status: if reused { Status::Success } else { Status::Created },
             attempt: 0,
             // Who lets a manual job deploy wants it to run; its delay is another matter.
             played: options.manual.contains(&task.name) || (deployed && task.when == When::Manual),

@@ -52,7 +52,7 @@ async fn up(
     environment: &Environment,
     printer: &Printer,
 ) -> Result<(), Failed> {
-    let mut interrupts = interrupt::listen(None)?;
+    let mut interrupts = interrupt::listen(None, None)?;
     let kind = connect(environment).await?;
     let name = full_name(name);
     let is_there = kind.list().await?.iter().any(|known| known.name == name);

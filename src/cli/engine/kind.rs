@@ -75,7 +75,7 @@ fn the_runners(runner: &Runner) -> Namespace {
 }
 
 /// Whether Docker answers and `kind` is installed.
-pub(super) async fn is_here(environment: &Environment) -> bool {
+pub(in crate::cli) async fn is_here(environment: &Environment) -> bool {
     let kind = tokio::process::Command::new("kind").arg("version").output();
     let (docker, kind) = tokio::join!(connect(environment), kind);
     docker.is_ok() && kind.is_ok_and(|output| output.status.success())

@@ -4,7 +4,7 @@
 //! one; what it says is done and told. Decisions are the schedulers', pods are the executor's.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 
@@ -21,7 +21,7 @@ pub use summary::{JobSummary, Summary};
 
 use super::{AttemptResult, Child, Member, Outcome};
 use crate::{
-    event::Event,
+    event::{Event, Status},
     pipeline::JobId,
     scheduler::{Delays, Deploy, Graph, Input, Options, PipelineId, Tree},
 };
@@ -46,6 +46,8 @@ pub struct DispatchOptions {
     pub deploy: Deploy,
     /// Whether delayed jobs wait.
     pub delays: Delays,
+    /// Jobs that do not run, as they have succeeded in an earlier run, and which run that was, for people.
+    pub reused: BTreeMap<String, String>,
     /// When the run began: what [`Event::PipelineFinished`] and [`Summary::took`] count from.
     pub started: Instant,
 }
@@ -108,6 +110,8 @@ struct Dispatcher {
     /// How attempts have ended, until the scheduler has said what that counts as.
     outcomes: HashMap<Key, Outcome>,
     ending: Ending,
+    /// What is to be told first.
+    reused: BTreeMap<String, String>,
 }
 
 /// A job of one of the pipelines.
@@ -147,6 +151,7 @@ impl Dispatcher {
             manual: options.manual,
             deploy: options.deploy,
             delays: options.delays,
+            reused: options.reused.keys().cloned().collect(),
         };
         Self {
             tree: Tree::new(Graph::from(&*root.pipeline), scheduling.clone()),
@@ -157,10 +162,15 @@ impl Dispatcher {
             running: HashMap::new(),
             outcomes: HashMap::new(),
             ending: Ending::No,
+            reused: options.reused,
         }
     }
 
     async fn begin(&mut self) {
+        for (job, from) in std::mem::take(&mut self.reused) {
+            let (status, reason) = (Status::Success, Some(from));
+            self.send(PipelineId::ROOT, Event::JobStatus { job, status, reason }).await;
+        }
         self.handle(PipelineId::ROOT, Input::Begin).await;
         self.end_of_standstill().await;
     }

@@ -1,6 +1,10 @@
 mod children;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use tokio::{
@@ -101,6 +105,7 @@ impl Run {
             manual: BTreeSet::new(),
             deploy: Deploy::None,
             delays: Delays::Wait,
+            reused: BTreeMap::new(),
             started: Instant::now(),
         };
         change(&mut options);

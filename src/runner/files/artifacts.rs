@@ -142,6 +142,17 @@ impl ArtifactStore {
             .map(|(need, _)| need)
     }
 
+    /// Takes what a job of an earlier run has left, which lies in the folder of this one already.
+    ///
+    /// # Errors
+    /// When its dotenv report cannot be read.
+    pub fn adopt(&self, job: JobId, name: &str, id: u64) -> Result<(), ArtifactsError> {
+        let there = |kind: &str| Some(path(&self.folder, id, kind)).filter(|path| path.is_file());
+        let dotenv = there("dotenv").map(|path| read_dotenv(&path)).transpose()?.unwrap_or_default();
+        self.lock().insert(job, Kept { name: name.to_owned(), id, archive: there("archive"), dotenv });
+        Ok(())
+    }
+
     fn upstream<'b>(&self, build: &'b Build) -> impl Iterator<Item = (&'b PipelineNeed, Option<Kept>)> {
         let found = |need: &PipelineNeed| {
             let shelf = lock(&self.tree).get(&need.pipeline.parse().ok()?).cloned()?;
@@ -236,12 +247,22 @@ impl ArtifactStore {
     }
 
     fn path(&self, build: &Build, kind: &str) -> PathBuf {
-        self.folder.join("artifacts").join(build.id.to_string()).join(format!("{kind}.tar"))
+        path(&self.folder, build.id, kind)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<JobId, Kept>> {
         lock(&self.kept)
     }
+}
+
+/// Where the files of a kind lie that a job has left in the folder of its pipeline.
+fn path(folder: &Path, id: u64, kind: &str) -> PathBuf {
+    folder_of(folder, id).join(format!("{kind}.tar"))
+}
+
+/// Where everything lies that a job has left in the folder of its pipeline.
+pub fn folder_of(folder: &Path, id: u64) -> PathBuf {
+    folder.join("artifacts").join(id.to_string())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -318,7 +339,7 @@ pub struct Left {
 
 /// What the job with this `CI_JOB_ID` has left in the folder of a run.
 pub fn kept(run: &Path, id: u64) -> Option<Left> {
-    let folder = run.join("artifacts").join(id.to_string());
+    let folder = folder_of(run, id);
     let project_dir = std::fs::read_to_string(folder.join(PROJECT)).ok()?;
     let entries = std::fs::read_dir(&folder).ok()?.flatten().map(|entry| entry.path());
     let mut archives: Vec<PathBuf> =

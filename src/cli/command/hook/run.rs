@@ -146,7 +146,7 @@ impl Push<'_> {
         self.announce(&project, &wanted, &place);
         let number = Run::next_number(&project.own_folder());
         let (project, arguments) = (Arc::new(project), &wanted.arguments);
-        let code = pipeline_run::of(&project, self.folder, arguments, self.environment, self.printer)?;
+        let code = pipeline_run::of(&project, self.folder, arguments, self.environment, self.printer, None)?;
         if code == ExitCode::PipelineFailed && place == Place::Machine {
             // that an image is not on this machine says nothing of the pipeline
             let record = Run::find(&project.own_folder(), number).and_then(|run| Record::read(&run).ok());

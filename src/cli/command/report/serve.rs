@@ -42,7 +42,7 @@ pub(super) fn serve(run: &Path, arguments: &ReportArguments, printer: &Printer) 
         };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(taken)?;
         let address = listener.local_addr()?;
-        let mut interrupts = interrupt::listen(None)?;
+        let mut interrupts = interrupt::listen(None, None)?;
         printer.data(&format!("http://{address}/\n"))?;
         printer.say("Ctrl-C ends it\n");
         if arguments.open {

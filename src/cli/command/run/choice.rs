@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::earlier::{Earlier, Reuse};
 use crate::{
     cli::{Failed, args::RunArguments, command::pod::no_such_job, project::Project},
     pipeline::{Job, JobId, Pipeline},
@@ -20,6 +21,8 @@ pub(super) struct Choice {
     pub(super) deploy: Deploy,
     /// Whether delayed jobs wait.
     pub(super) delays: Delays,
+    /// What is taken over from the last run.
+    pub(super) reuse: Reuse,
 }
 
 impl Choice {
@@ -33,7 +36,7 @@ impl Choice {
         project: &Project,
     ) -> Result<Self, Failed> {
         let mut selected = Vec::new();
-        for name in &arguments.selected {
+        for name in arguments.selected.iter().chain(&arguments.from) {
             selected.extend(find(pipeline, name)?);
         }
         let deploys = arguments.deploy.iter().filter(|name| *name != "*");
@@ -50,7 +53,8 @@ impl Choice {
             manual: manual.collect(),
             deploy: deploy(&arguments.deploy),
             delays: if arguments.no_delay || project.file.run.no_delay { Delays::Skip } else { Delays::Wait },
-            pipeline: if selected.is_empty() { pipeline.clone() } else { pipeline.only(&selected) },
+            pipeline,
+            reuse,
         })
     }
 }

@@ -4,6 +4,8 @@ use std::{pin::pin, time::Duration};
 
 use tokio::sync::mpsc;
 
+use super::watch::Changes;
+
 /// An interrupt, in the order they come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli::command) enum Interrupt {
@@ -14,8 +16,11 @@ pub(in crate::cli::command) enum Interrupt {
 }
 
 /// Listens to Ctrl-C, SIGTERM and SIGHUP from now on. A closed terminal counts as an interrupt too, and so does
-/// the end of a time limit.
-pub(in crate::cli::command) fn listen(limit: Option<Duration>) -> std::io::Result<mpsc::Receiver<Interrupt>> {
+/// the end of a time limit. What has changed among the watched files makes the run worthless at once.
+pub(in crate::cli::command) fn listen(
+    limit: Option<Duration>,
+    mut changes: Option<Changes>,
+) -> std::io::Result<mpsc::Receiver<Interrupt>> {
     let (sender, receiver) = mpsc::channel(4);
     let mut signals = Signals::new()?;
     tokio::spawn(async move {
@@ -26,6 +31,7 @@ pub(in crate::cli::command) fn listen(limit: Option<Duration>) -> std::io::Resul
             tokio::select! {
                 () = signals.next() => {}
                 () = &mut late, if !is_late => is_late = true,
+                () = changed(&mut changes), if next == Interrupt::Cancel => next = Interrupt::Kill,
             }
             if sender.send(next).await.is_err() {
                 return;
@@ -34,6 +40,16 @@ pub(in crate::cli::command) fn listen(limit: Option<Duration>) -> std::io::Resul
         }
     });
     Ok(receiver)
+}
+
+/// Comes to its end with the first change; where nothing is watched, never.
+async fn changed(changes: &mut Option<Changes>) {
+    if let Some(changes) = changes
+        && changes.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 /// Comes to its end with the limit; without one, never.

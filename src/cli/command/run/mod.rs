@@ -4,6 +4,7 @@ mod again;
 mod children;
 mod choice;
 mod closing;
+mod earlier;
 pub(super) mod interrupt;
 mod junit;
 mod outline;
@@ -32,6 +33,7 @@ pub(super) use again::quoted;
 use choice::Choice;
 use work::Work;
 
+use watch::Changes;
 /// Runs the pipeline of a project.
 ///
 /// # Errors
@@ -45,7 +47,8 @@ pub(super) fn run(
     of(&Arc::new(Project::open(folder)?), folder, arguments, environment, printer)
 }
 
-/// Runs the pipeline of a project that was opened; `folder` is what the user calls it.
+/// Runs the pipeline of a project that was opened; `folder` is what the user calls it. A change of its files
+/// ends it where `changes` has those.
 ///
 /// # Errors
 /// As [`run`].
@@ -66,8 +69,7 @@ pub(super) fn of(
     planned.show(printer);
     let choice = Choice::of(planned.pipeline()?, arguments, project)?;
     if choice.pipeline.jobs.is_empty() {
-        let reason = choice.pipeline.filtered.as_deref().unwrap_or("no job is in the pipeline");
-        printer.say(&format!("nothing to run: {reason}; `podline plan` says why of each job\n"));
+        printer.say(&format!("nothing to run: {}\n", why_none(&choice)));
         return Ok(ExitCode::Success);
     }
     let planned = Arc::new(planned);
@@ -77,6 +79,7 @@ pub(super) fn of(
     runner.settings = asked.settings(runner.settings, &run.id);
     let recorder = record::begin(&run, folder, arguments, project, &planned, &runner, &choice)?;
     let work = Work {
+    changes: Option<Changes>,
         folder,
         project,
         planned: &planned,
@@ -88,7 +91,7 @@ pub(super) fn of(
         choice,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let code = runtime.block_on(work.run(recorder, printer));
+    let code = runtime.block_on(work.run(recorder, printer, changes));
     // what still waits in other threads, for instance for a broken connection, must not hold the process
     runtime.shutdown_background();
     let Some(file) = junit else { return code };
@@ -101,4 +104,14 @@ pub(super) fn of(
             code
         }
     }
+}
+    choice.reuse.bring_into(&run.folder)?;
+
+/// Why there is no job to run.
+fn why_none(choice: &Choice) -> String {
+    if let Some(run) = choice.reuse.run {
+        return format!("no job failed in the last run, run {run}");
+    }
+    let reason = choice.pipeline.filtered.as_deref().unwrap_or("no job is in the pipeline");
+    format!("{reason}; `podline plan` says why of each job")
 }

@@ -31,7 +31,9 @@ pub(super) fn begin(
     runner: &Runner,
     choice: &Choice,
 ) -> std::io::Result<Recorder> {
-    let selected: Vec<String> = arguments.selected.iter().map(|name| quoted(name)).collect();
+    let mut selected: Vec<String> = arguments.selected.iter().map(|name| quoted(name)).collect();
+    selected.extend(arguments.failed.then(|| "--failed".to_owned()));
+    selected.extend(arguments.from.iter().map(|job| format!("--from {}", quoted(job))));
     let head = Head {
         number: run.number,
         id: run.id.clone(),

@@ -77,8 +77,13 @@ enum End {
 
 impl Work<'_> {
     /// Does the work and shows it.
-    pub(super) async fn run(self, recorder: Recorder, printer: &Printer) -> Result<ExitCode, Failed> {
-        let mut interrupts = interrupt::listen(self.arguments.time_limit)?;
+    pub(super) async fn run(
+        self,
+        recorder: Recorder,
+        printer: &Printer,
+        changes: Option<Changes>,
+    ) -> Result<ExitCode, Failed> {
+        let mut interrupts = interrupt::listen(self.arguments.time_limit, changes)?;
         let pipeline = Arc::new(self.choice.pipeline.clone());
         let builds = Builds::new(
             self.project,
@@ -121,7 +126,7 @@ impl Work<'_> {
         &self,
         chosen: &Chosen,
         builds: Builds,
-        events: mpsc::Sender<Event>,
+        (events, opened): (mpsc::Sender<Event>, mpsc::Sender<Open>),
         interrupts: &mut mpsc::Receiver<Interrupt>,
     ) -> Result<End, Failed> {
         let started = Instant::now();
@@ -252,6 +257,7 @@ impl Work<'_> {
             deploy: self.choice.deploy.clone(),
             delays: self.choice.delays,
             started,
+        self.choice.reuse.stock(&artifacts, &builds.pipeline);
         }
     }
 
@@ -280,6 +286,7 @@ impl Work<'_> {
                     let again = Again::of(self.folder, self.arguments, cluster);
                     closing::show(printer, model, &summary, pipeline, &self.run, &again);
                 }
+            reused: self.choice.reuse.told(),
                 lost.map_or(Ok(summary.status.into()), |lost| Err(lost.into()))
             }
         }
