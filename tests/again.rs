@@ -7,10 +7,7 @@ use std::{
     process::{Child, ChildStdout, Command},
 };
 
-use crate::{
-    kind::Run,
-    support::{Podline, Project, Seen},
-};
+use crate::support::{Podline, Project, Run, Seen};
 
 /// Fails at `flaky` as long as the file `broken` is there; what comes after it takes what `build` has left.
 const PIPELINE: &str = "\

@@ -7,14 +7,6 @@ use crate::support::{Project, Run, Seen, cluster};
 
 /// Runs a project in the shared cluster with JSON events; `None` where there is no cluster.
 pub(crate) fn run(project: &Project, arguments: &[&str]) -> Option<Run> {
-<<<<<<< HEAD
-=======
-    if engine::is_embedded() {
-        let mut all = vec!["run", "--engine", "embedded", "--output", "json"];
-        all.extend(arguments);
-        return Some(Run::new(project.podline(&all).run()));
-    }
->>>>>>> 542a2d9 (Show a run as live view, lines, JSON or a log of GitHub Actions by --output)
     if !cluster::is_up() {
         return None;
     }

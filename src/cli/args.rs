@@ -2,11 +2,14 @@
 
 #![expect(missing_docs, reason = "clap would print documentation of a flattened field as help")]
 
+mod output;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::keyword::duration;
+pub use output::OutputKind;
 
 /// Headings of the help: what decides which pipeline it is, how its jobs become pods, where those run.
 const PIPELINE: &str = "Pipeline";
@@ -53,6 +56,27 @@ Examples:
   podline run --cluster dev            in the cluster that `podline cluster up dev` made
   podline run --context staging        in an existing cluster, in a namespace of its own")]
     Run(Box<RunArguments>),
+    /// Open a shell in a pod as the job's: with its image, variables, sources, caches and artifacts.
+    #[command(
+        after_help = "\
+Examples:
+  podline shell test                   a look around before `test` runs
+  podline shell test --cluster dev     in the cluster that `podline cluster up dev` made
+  podline run --shell-on-failure       a look around where a job has failed
+
+Artifacts of earlier jobs are those of the last run. When the shell ends, the pod goes.",
+        mut_arg("selected", |it| it.num_args(1).required(true)),
+        mut_arg("failed", |it| it.hide(true)),
+        mut_arg("from", |it| it.hide(true)),
+        mut_arg("watch", |it| it.hide(true)),
+        mut_arg("shell_on_failure", |it| it.hide(true)),
+        mut_arg("manual", |it| it.hide(true)),
+        mut_arg("deploy", |it| it.hide(true)),
+        mut_arg("no_delay", |it| it.hide(true)),
+        mut_arg("time_limit", |it| it.hide(true)),
+        mut_arg("output", |it| it.hide(true))
+    )]
+    Shell(Box<RunArguments>),
     /// Show what would run, in which order, and why or why not.
     #[command(after_help = "\
 Examples:
@@ -283,6 +307,21 @@ pub struct RunArguments {
     /// Only these jobs and what they need.
     #[arg(value_name = "JOB")]
     pub selected: Vec<String>,
+    /// Only what failed in the last run and what depends on it; what succeeded there is reused.
+    #[arg(help_heading = AGAIN, long, conflicts_with_all = ["selected", "from"])]
+    pub failed: bool,
+    /// Only this job and everything after it; what comes before is reused from the last run.
+    #[arg(help_heading = AGAIN, long, value_name = "JOB", conflicts_with = "selected")]
+    pub from: Option<String>,
+    /// Open a shell in the pod of a job whose script fails, before its `after_script`.
+    #[arg(help_heading = AGAIN, long)]
+    pub shell_on_failure: bool,
+    /// Whether a shell is opened instead of the job's script: `podline shell`.
+    #[arg(skip)]
+    pub shell: bool,
+    /// Run again whenever a file of the project changes; Ctrl-C ends it.
+    #[arg(help_heading = AGAIN, long)]
+    pub watch: bool,
     #[command(flatten)]
     pub pipeline: PipelineArguments,
     #[command(flatten)]
@@ -331,31 +370,6 @@ pub struct RunArguments {
     /// The name that `--output` had for `plain`.
     #[arg(long, hide = true, conflicts_with_all = ["output", "format"])]
     pub plain: bool,
-}
-
-impl RunArguments {
-    /// How the run is to be shown, where the command line says so.
-    pub fn output(&self) -> Option<OutputKind> {
-        let format = |format| match format {
-            Format::Json => Some(OutputKind::Json),
-            Format::Text => None,
-        };
-        self.output.or(self.format.and_then(format)).or(self.plain.then_some(OutputKind::Plain))
-    }
-}
-
-/// `--output`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OutputKind {
-    /// A view that moves.
-    Live,
-    /// One line per event.
-    Plain,
-    /// One JSON object per event, on stdout.
-    Json,
-    /// A log of GitHub Actions: a group per job, annotations of failures.
-    Github,
 }
 
 /// `--engine`.

@@ -15,7 +15,7 @@ use crate::{
     runner::{
         Build, Settings, Slot,
         attempt::FailedPulls,
-        build::{Identity, Inputs},
+        build::{Identity, Inputs, Look},
         files::{cache, sources::Variant},
         pod::{Overwrites, PodParts, names, pod},
         script,
@@ -36,6 +36,8 @@ pub struct Builds {
     pub run: String,
     /// `CI_PIPELINE_ID`.
     pub number: u64,
+    /// When somebody looks into the pods.
+    pub look: Look,
     git: Git,
     tree: Vec<String>,
 }
@@ -56,6 +58,7 @@ impl Builds {
             images: project.file.images.clone(),
             run: run.to_owned(),
             number,
+            look: Look::Never,
             git: project.git.clone(),
             tree: planned.tree.clone(),
         }
@@ -96,6 +99,7 @@ impl Builds {
             },
             images: &self.images,
             dotenv: &dotenv,
+            look: self.look,
             // a file whose history git cannot tell counts as one that is not there
             key_of_files: &|files, commits| {
                 cache::key_of_files(&self.git, &self.tree, files, commits).ok().flatten()

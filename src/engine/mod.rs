@@ -13,9 +13,11 @@ mod provision;
 mod quantity;
 mod room;
 mod run_mark;
+mod terminal;
 
 pub use provision::{Namespace, Owner, Place, Progress, Provisioner, ServiceAccount, Step};
 pub use room::{Defaults, Fits, Free, Quota, Room};
+pub use terminal::Terminal;
 
 #[cfg(test)]
 pub(crate) mod scripted;
@@ -60,6 +62,15 @@ pub trait Pods: Send + Sync {
         folder: &str,
         paths: &[String],
     ) -> Result<Archive, Error>;
+
+    /// Runs a command in a running container on a terminal of its own, for somebody who types.
+    async fn terminal(&self, pod: &str, container: &str, command: &[String]) -> Result<Terminal, Error> {
+        let _ = (pod, container, command);
+        Err(Error::Unusable {
+            message: "this engine has no terminals".to_owned(),
+            help: "a kind cluster has them: `--engine kind`".to_owned(),
+        })
+    }
 
     /// Deletes a pod: SIGTERM now, SIGKILL after `grace`. Returns once the engine has taken the request;
     /// a pod that is not there is no error.

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::model::Model;
 use super::printer::{Printer, View};
-use super::{github::Log, json, live, plain};
+use super::{curtain::Asks, github::Log, json, live, plain};
 use crate::event::Event;
 
 /// How many events are taken at once.
@@ -14,16 +14,23 @@ const BATCH: usize = 1024;
 
 /// Shows events until the last sender is gone, and gives what became of the run. It waits for nothing
 /// else, so it ends by itself when the run does.
-pub async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>) -> Model {
+///
+/// `asks` is where it hears of those who want the terminal for themselves; nothing is shown meanwhile.
+pub async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>, mut asks: Asks) -> Model {
     let view = printer.view();
     if view == View::Live {
-        return live::follow(printer, events).await;
+        return live::follow(printer, events, asks).await;
     }
     let (started, theme) = (Instant::now(), printer.theme());
     let (mut model, mut batch) = (Model::default(), Vec::new());
     let mut log = Log::new();
-    while events.recv_many(&mut batch, BATCH).await > 0 {
-        let mut text = String::new();
+    let (mut text, mut away) = (String::new(), None);
+    loop {
+        tokio::select! {
+            taken = events.recv_many(&mut batch, BATCH) => if taken == 0 { break },
+            ask = asks.next(), if away.is_none() => away = Some(ask.grant()),
+            () = back(&mut away) => {}
+        }
         for event in batch.drain(..) {
             let now = started.elapsed();
             if view == View::Json {
@@ -42,9 +49,24 @@ pub async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>) -> Mod
                 text.push('\n');
             });
         }
-        write(printer, view, &text);
+        if away.is_none() {
+            write(printer, view, &std::mem::take(&mut text));
+        }
     }
+    write(printer, view, &text);
     model
+}
+
+/// Waits until the terminal is free again; for ever where it is.
+pub(super) async fn back(away: &mut Option<oneshot::Receiver<()>>) {
+    match away {
+        Some(released) => {
+            // its end is what says it
+            drop(released.await);
+            *away = None;
+        }
+        None => std::future::pending().await,
+    }
 }
 
 /// An event whose paths are as people here would type them.
@@ -76,6 +98,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::report::curtain::curtain;
     use crate::report::printer::{Color, Surroundings};
     use crate::report::script;
 
@@ -120,7 +143,7 @@ mod tests {
                 sender.send(event).await.expect("the view takes events to the end");
             }
         };
-        let ((), model) = tokio::join!(send, follow(&printer, receiver));
+        let ((), model) = tokio::join!(send, follow(&printer, receiver, curtain().1));
         (stdout.text(), stderr.text(), model)
     }
 

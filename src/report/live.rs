@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::follow::near;
+use super::curtain::Asks;
+use super::follow::{back, near};
 use super::model::Model;
 use super::printer::Printer;
 use super::screen::Screen;
@@ -21,11 +22,11 @@ const SHOW_CURSOR: &str = "\u{1b}[?25h";
 const BATCH: usize = 1024;
 
 /// Shows events until there are no more.
-pub(super) async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>) -> Model {
+pub(super) async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>, mut asks: Asks) -> Model {
     let (started, theme) = (Instant::now(), printer.theme());
     let mut terminal = Terminal::new(printer);
     let (mut model, mut batch, mut above) = (Model::default(), Vec::new(), Vec::new());
-    let mut drawn = Drawn::default();
+    let (mut drawn, mut away) = (Drawn::default(), None);
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
@@ -40,7 +41,15 @@ pub(super) async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>)
                     break;
                 }
             }
-            _ = tick.tick() => {
+            ask = asks.next(), if away.is_none() => {
+                terminal.leave(&mut above);
+                away = Some(ask.grant());
+            }
+            () = back(&mut away) => {
+                terminal.come_back();
+                drawn.changed = true;
+            }
+            _ = tick.tick(), if away.is_none() => {
                 let now = started.elapsed();
                 if drawn.is_old(&model, now) {
                     let (width, height) = terminal.size();
@@ -116,6 +125,17 @@ impl<'p> Terminal<'p> {
     fn size(&self) -> (usize, usize) {
         let (lines, columns) = self.terminal.size();
         (usize::from(columns).max(20), usize::from(lines).max(2))
+    }
+
+    /// Leaves the terminal to somebody else.
+    fn leave(&mut self, above: &mut Vec<String>) {
+        let width = self.size().0;
+        self.draw(above, Vec::new(), width);
+        self.printer.draw(SHOW_CURSOR);
+    }
+
+    fn come_back(&mut self) {
+        self.printer.draw(HIDE_CURSOR);
     }
 
     /// Puts lines above the view for good, and the view anew.

@@ -14,6 +14,7 @@
 //! [`Printer`] writes, and only [`follow`] waits.
 
 pub mod annotations;
+pub mod curtain;
 pub mod diagnostics;
 pub mod error;
 pub mod explain;
@@ -41,6 +42,7 @@ pub mod summary;
 pub mod table;
 pub mod text;
 pub mod theme;
+pub mod tty;
 
 #[cfg(test)]
 mod script;

@@ -139,6 +139,11 @@ impl Printer {
         let _ = self.stderr.write(&self.masked(text));
     }
 
+    /// The same of bytes, whatever they are.
+    pub(super) fn draw_bytes(&self, bytes: &[u8]) {
+        let _ = self.stderr.write_bytes(bytes);
+    }
+
     /// How a run is shown.
     pub fn view(&self) -> View {
         self.view
@@ -169,8 +174,12 @@ impl Printer {
 
 impl Stream {
     fn write(&self, text: &str) -> io::Result<()> {
+        self.write_bytes(text.as_bytes())
+    }
+
+    fn write_bytes(&self, bytes: &[u8]) -> io::Result<()> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.write_all(text.as_bytes())?;
+        writer.write_all(bytes)?;
         writer.flush()
     }
 }

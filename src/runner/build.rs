@@ -59,6 +59,20 @@ pub struct Build {
     pub coverage: Option<String>,
     /// How many bytes of its output are kept (`output_limit` of the runner).
     pub output_limit: usize,
+    /// When somebody looks into its pod.
+    pub look: Look,
+}
+
+/// When somebody looks into the pod of a job, which waits for them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Look {
+    /// Never.
+    #[default]
+    Never,
+    /// Instead of the job's script.
+    First,
+    /// When the script has failed.
+    Failure,
 }
 
 /// An image with what the job says of it.

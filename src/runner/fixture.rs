@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::build::{Build, BuildImage};
+use super::build::{Build, BuildImage, Look};
 use crate::pipeline::JobId;
 
 /// A job `test` with this script and nothing else.
@@ -32,5 +32,6 @@ pub(crate) fn a_build(script: &[&str]) -> Build {
         timeout: Duration::from_secs(3600),
         coverage: None,
         output_limit: 4096 * 1024,
+        look: Look::Never,
     }
 }

@@ -35,6 +35,7 @@ pub(super) fn run(
     let folder = arguments.directory.as_path();
     match &arguments.command {
         Command::Run(arguments) => run::run(folder, arguments, environment, printer),
+        Command::Shell(arguments) => run::shell(folder, arguments, environment, printer),
         Command::Cluster(command) => cluster::cluster(command, environment, printer),
         Command::Artifacts { job, output } => artifacts::artifacts(folder, job, output, printer),
         Command::Log { job } => log::log(folder, job, printer),

@@ -14,6 +14,7 @@ pub mod namespace;
 pub mod node;
 mod pods;
 mod resume;
+mod terminal;
 mod watch;
 
 pub(super) use errors::failed;

@@ -15,8 +15,9 @@ use tokio::sync::watch::Receiver;
 use super::errors::failed;
 use super::files;
 use super::log::{self, Opened, Phase, Source};
+use super::terminal;
 use super::watch::{State, Watch};
-use crate::engine::{Archive, Error, File, Pods};
+use crate::engine::{Archive, Error, File, Pods, Terminal};
 
 /// How long the API may take to answer whether it is there.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -106,6 +107,10 @@ impl Pods for KubePods {
         paths: &[String],
     ) -> Result<Archive, Error> {
         files::copy_out(&self.own, pod, container, folder, paths).await
+    }
+
+    async fn terminal(&self, pod: &str, container: &str, command: &[String]) -> Result<Terminal, Error> {
+        terminal::open(&self.own, pod, container, command).await
     }
 
     async fn delete(&self, pod: &str, grace: Duration) -> Result<(), Error> {

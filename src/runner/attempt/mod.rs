@@ -76,6 +76,14 @@ pub trait Prepare: Send + Sync {
     ) -> Result<Pod, Failure>;
 }
 
+/// Lets somebody look into the pod of a job.
+#[async_trait]
+pub trait Visit: Send + Sync {
+    /// Opens a shell in the build container, by this command, and waits until they leave. `code` is the exit
+    /// code of the script, 0 where none has run.
+    async fn visit(&self, job: &str, pod: &str, command: Vec<String>, code: i32);
+}
+
 /// Runs jobs as pods.
 pub struct JobExecutor {
     /// Where the pods run.
@@ -96,6 +104,8 @@ pub struct JobExecutor {
     pub time: u64,
     /// Deletions that nobody waits for.
     pub deletions: TaskTracker,
+    /// Who looks into pods, where somebody does.
+    pub visit: Option<Arc<dyn Visit>>,
 }
 
 #[async_trait]

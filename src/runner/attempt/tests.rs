@@ -155,6 +155,7 @@ impl Run {
             prepare: Arc::new(One(build)),
             sources: Arc::new(sources),
             artifacts: ArtifactStore::new(folder.path()),
+            visit: None,
             caches: CacheFolder::new(folder.path().join("cache")),
             folder: folder.path().to_owned(),
             poll_timeout: 360 * SECOND,

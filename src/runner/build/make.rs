@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::{Build, BuildService, expanded, image, image::Images, variables::Variables};
+use super::{Build, BuildService, Look, expanded, image, image::Images, variables::Variables};
 use crate::{
     config::keyword::job::Service,
     event::{Failure, FailureReason},
@@ -55,6 +55,8 @@ pub struct Inputs<'a> {
     pub dotenv: &'a [Variable],
     /// Computes `cache:key:files`.
     pub key_of_files: KeyOfFiles<'a>,
+    /// When somebody looks into its pod.
+    pub look: Look,
 }
 
 impl Identity {
@@ -115,6 +117,7 @@ impl Build {
             timeout,
             coverage: job.coverage.clone(),
             output_limit: inputs.settings.output_limit.saturating_mul(1024),
+            look: inputs.look,
         })
     }
 }

@@ -124,6 +124,7 @@ fn build(job: Job, around: Around<'_>) -> Result<Build, Failure> {
             images: &images,
             dotenv: &around.dotenv,
             key_of_files: &|files, commits| (files != ["missing"]).then(|| format!("hash-{commits}")),
+            look: Look::Never,
         },
     )
 }

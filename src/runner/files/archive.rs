@@ -21,6 +21,7 @@ use crate::{
     engine::Archive,
     runner::{
         Build,
+        build::Look,
         script::{self, generate},
     },
 };
@@ -58,6 +59,9 @@ pub fn scripts(
     if let Some(text) = generate::after_script(build) {
         tarball.text(&format!("{folder}/after_script"), text.as_bytes())?;
     }
+    if build.look != Look::Never {
+        tarball.text(&format!("{folder}/{}", script::SHELL), generate::shell(build).as_bytes())?;
+    }
     let supervisor = format!("{folder}/{}", script::SUPERVISOR_FILE);
     tarball.text(&supervisor, script::SUPERVISOR.as_bytes())?;
     let settings = script::settings(nonce, build, left, health_limit);
@@ -66,6 +70,18 @@ pub fn scripts(
     let mut bytes = tarball.finish()?;
     bytes.extend_from_slice(&END);
     Ok(bytes)
+}
+
+/// Says to the supervisor of a job that who looked into its pod has left.
+///
+/// # Errors
+/// When the folder's name is none for a file.
+pub fn leave(build: &Build, time: u64) -> io::Result<Archive> {
+    let mut tarball = Tarball::new(Vec::new(), time);
+    tarball.text(&format!("{}/{}", script::folder(build), script::LEAVE), b"")?;
+    let mut bytes = tarball.finish()?;
+    bytes.extend_from_slice(&END);
+    Ok(Box::new(io::Cursor::new(bytes)))
 }
 
 enum Piece {

@@ -19,7 +19,7 @@ use std::collections::HashMap;
 use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 
 pub use overwrites::Overwrites;
-pub use spec::policy_name;
+pub use spec::{look_limit, policy_name};
 
 use super::{Build, Settings, Slot};
 use crate::event::Failure;

@@ -1,5 +1,7 @@
 //! The pod's spec: its containers and what holds for all of them.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, EnvVar, LocalObjectReference, PodSpec, SecurityContext, Toleration,
 };
@@ -14,10 +16,13 @@ use crate::{
     event::Failure,
     runner::{
         Build, Settings,
-        build::{BuildImage, BuildVariable},
+        build::{BuildImage, BuildVariable, Look},
         settings::Resources,
     },
 };
+
+/// A working day: a pod that was forgotten ends by itself.
+const LOOK: Duration = Duration::from_secs(8 * 3600);
 
 /// Makes the containers of one pod.
 struct Containers<'a> {
@@ -45,7 +50,7 @@ pub(super) fn spec(
         containers,
         restart_policy: Some("Never".to_owned()),
         // One second more than the job may take: the pod ends even if podline is gone by then.
-        active_deadline_seconds: Some(seconds(build.timeout) + 1),
+        active_deadline_seconds: Some(seconds(build.timeout + look_limit(build)) + 1),
         termination_grace_period_seconds: settings.termination_grace.map(seconds),
         service_account_name: overwrites.service_account.clone(),
         automount_service_account_token: (!token).then_some(false),
@@ -128,6 +133,11 @@ impl Containers<'_> {
             ..SecurityContext::default()
         }
     }
+}
+
+/// How long somebody may look into a pod beside the time that its job has.
+pub fn look_limit(build: &Build) -> Duration {
+    if build.look == Look::Never { Duration::ZERO } else { LOOK }
 }
 
 /// `key` alone bears any value, `key=value` only that.

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     config::keyword::job::PullPolicy,
     pipeline::JobId,
-    runner::build::{BuildImage, BuildService, BuildVariable},
+    runner::build::{BuildImage, BuildService, BuildVariable, Look},
 };
 
 fn image(name: &str) -> BuildImage {
@@ -73,6 +73,7 @@ fn build() -> Build {
         timeout: Duration::from_secs(3600),
         coverage: None,
         output_limit: 4096 * 1024,
+        look: Look::Never,
     }
 }
 

@@ -26,6 +26,16 @@ pub fn after_script(build: &Build) -> Option<String> {
     Some(wrap(&body, build))
 }
 
+/// A shell with what the job's script has: its variables and its folder.
+pub fn shell(build: &Build) -> String {
+    let mut body = exports(build);
+    let prompt = format!("{}:\\w\\$ ", build.name);
+    let _ = writeln!(body, "export PS1={}", quote(&prompt));
+    // an image has bash or it has not; its start files would take the prompt back
+    body.push_str("command -v bash >/dev/null && exec bash --noprofile --norc -i\nexec sh -i\n");
+    body
+}
+
 /// The files that the scripts find below [`temporary_folder`], by name.
 pub fn files(build: &Build) -> Vec<(String, &str)> {
     let mut files: Vec<_> = build

@@ -7,7 +7,7 @@ mod tests;
 
 use std::time::Duration;
 
-use super::{Build, pod::services};
+use super::{Build, build::Look, pod::services};
 
 /// The main process of a build container until everything is in place; then it becomes the
 /// [`SUPERVISOR`]. It is short because it stands in the pod and in what `ps` shows: with the whole
@@ -58,12 +58,17 @@ pub fn settings(nonce: &str, build: &Build, left: Duration, health_limit: Durati
     let ports = build.services.iter().filter_map(services::health_port).map(|port| port.to_string());
     format!(
         "nonce={nonce}\njob_limit={}\nscript_limit={}\nafter_script_limit={}\nhealth_ports={}\n\
-         health_limit={}\n",
+         health_limit={}\nlook={}\n",
         left.as_millis() / 10,
         script.unwrap_or_default(),
         after.as_secs().max(1),
         ports.collect::<Vec<_>>().join(" "),
-        health_limit.as_secs().max(1)
+        health_limit.as_secs().max(1),
+        match build.look {
+            Look::Never => "",
+            Look::First => "first",
+            Look::Failure => "failure",
+        }
     )
 }
 
@@ -84,6 +89,17 @@ pub const SETTINGS: &str = "job";
 
 /// Name of the file in [`folder`] that has [`SUPERVISOR`].
 pub const SUPERVISOR_FILE: &str = "supervisor";
+
+/// Name of the file in [`folder`] that is the shell of who looks into the pod.
+pub const SHELL: &str = "shell";
+
+/// The command that begins that shell.
+pub fn shell_command(build: &Build) -> Vec<String> {
+    vec!["sh".to_owned(), format!("{}/{SHELL}", folder(build))]
+}
+
+/// Name of the empty file in [`folder`] that says that who looked into the pod has left.
+pub const LEAVE: &str = "leave";
 
 /// Name of the empty file in [`folder`] that says that everything else is in place.
 pub const READY: &str = "ready";

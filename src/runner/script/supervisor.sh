@@ -20,6 +20,7 @@ podline_stop_limit=5
 podline_on_timeout=end
 podline_health_ports=
 podline_health_limit=180
+podline_look=
 
 podline_phase=between
 podline_child=
@@ -45,6 +46,7 @@ podline_settings() {
 		health_ports) podline_health_ports=$podline_value ;;
 		health_limit) podline_health_limit=$podline_value ;;
 		stop_limit) podline_stop_limit=$podline_value ;;
+		look) podline_look=$podline_value ;;
 		esac
 	done <"$podline_folder/job"
 }
@@ -208,6 +210,14 @@ podline_await_services() {
 	podline_stop_timer
 }
 
+# Somebody looks into the pod, where $1 was the exit code: waits until they leave.
+podline_await_look() {
+	podline_mark "look code=$1"
+	until [ -e "$podline_folder/leave" ] || [ "$podline_status" = canceled ]; do
+		sleep 0.2 2>/dev/null || sleep 1
+	done
+}
+
 podline_field() {
 	while read -r podline_key podline_value; do
 		[ "$podline_key" = "$2" ] && echo "$podline_value"
@@ -244,6 +254,11 @@ podline_settings
 podline_find_shell
 podline_await_services
 
+if [ "$podline_look" = first ]; then
+	podline_await_look 0
+	podline_finish 0 0
+fi
+
 podline_left
 if [ -n "$podline_script_limit" ] && [ "${podline_script_limit%.*}" -lt "$podline_left" ]; then
 	podline_on_timeout=after_script
@@ -254,6 +269,8 @@ podline_mark script
 podline_run script "$podline_script_limit" running
 podline_script_code=$podline_code
 [ "$podline_status" = success ] && [ "$podline_script_code" -ne 0 ] && podline_status=failed
+
+[ "$podline_status$podline_look" = failedfailure ] && podline_await_look "$podline_script_code"
 
 podline_after=0
 # GitLab runs no after_script once the job's time is up, but one when only the script's is.

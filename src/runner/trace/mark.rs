@@ -15,6 +15,8 @@ pub enum Mark {
     AfterScript,
     /// A service did not answer on this port in time; the scripts do not run.
     Unhealthy(u16),
+    /// Somebody may look into the pod: the exit code of the script, 0 where none has run.
+    Look(i32),
     /// All is done.
     End(EndMark),
 }
@@ -71,6 +73,7 @@ impl Mark {
             "script" => Some(Self::Script),
             "after_script" => Some(Self::AfterScript),
             "unhealthy" => text.split_once("port=")?.1.trim_end().parse().ok().map(Self::Unhealthy),
+            "look" => text.split_once("code=")?.1.trim_end().parse().ok().map(Self::Look),
             "end" => EndMark::parse(text).map(Self::End),
             _ => None,
         }

@@ -49,9 +49,17 @@ impl Choice {
         let asked = selected.iter().map(|id| pipeline.job(*id).name.clone());
         let manual =
             arguments.manual.iter().cloned().chain(project.file.run.manual.iter().cloned()).chain(asked);
+        let (pipeline, reuse) = match (arguments.failed, &arguments.from) {
+            _ if arguments.shell => Earlier::for_a_look(&project.own_folder(), pipeline, &selected),
+            (false, None) if selected.is_empty() => (pipeline.clone(), Reuse::default()),
+            (false, None) => (pipeline.only(&selected), Reuse::default()),
+            (true, _) => Earlier::last(&project.own_folder())?.failed(pipeline)?,
+            (false, Some(_)) => Earlier::last(&project.own_folder())?.from(pipeline, &selected)?,
+        };
         Ok(Self {
             manual: manual.collect(),
-            deploy: deploy(&arguments.deploy),
+            // a look into a pod deploys nothing
+            deploy: if arguments.shell { Deploy::All } else { deploy(&arguments.deploy) },
             delays: if arguments.no_delay || project.file.run.no_delay { Delays::Skip } else { Delays::Wait },
             pipeline,
             reuse,

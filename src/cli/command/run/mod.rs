@@ -12,6 +12,8 @@ mod prepare;
 mod record;
 mod setup;
 mod site;
+mod visit;
+mod watch;
 mod work;
 
 use std::{path::Path, sync::Arc};
@@ -26,14 +28,14 @@ use crate::{
         runs::Run,
         settings::Environment,
     },
-    report::Printer,
+    report::{Printer, Problem, tty},
     runner::build::image,
 };
 pub(super) use again::quoted;
 use choice::Choice;
+use watch::Changes;
 use work::Work;
 
-use watch::Changes;
 /// Runs the pipeline of a project.
 ///
 /// # Errors
@@ -44,7 +46,25 @@ pub(super) fn run(
     environment: &Environment,
     printer: &Printer,
 ) -> Result<ExitCode, Failed> {
-    of(&Arc::new(Project::open(folder)?), folder, arguments, environment, printer)
+    if arguments.watch {
+        return watch::watch(folder, arguments, environment, printer);
+    }
+    of(&Arc::new(Project::open(folder)?), folder, arguments, environment, printer, None)
+}
+
+/// Opens a shell in a pod as a job's.
+///
+/// # Errors
+/// As [`run`], and when there is no terminal.
+pub(super) fn shell(
+    folder: &Path,
+    arguments: &RunArguments,
+    environment: &Environment,
+    printer: &Printer,
+) -> Result<ExitCode, Failed> {
+    let project = Arc::new(Project::open(folder)?);
+    let arguments = RunArguments { shell: true, ..arguments.clone() };
+    of(&project, folder, &arguments, environment, printer, None)
 }
 
 /// Runs the pipeline of a project that was opened; `folder` is what the user calls it. A change of its files
@@ -58,7 +78,12 @@ pub(super) fn of(
     arguments: &RunArguments,
     environment: &Environment,
     printer: &Printer,
+    changes: Option<Changes>,
 ) -> Result<ExitCode, Failed> {
+    if (arguments.shell || arguments.shell_on_failure) && !tty::is_there() {
+        let problem = Problem::new("a shell needs a terminal");
+        return Err(Failed::usage(problem.help("start podline in one, with its input and output there")));
+    }
     let asked = Asked::of(arguments, &project.file.run, environment)?;
     let number = Run::next_number(&project.own_folder());
     let mut planned = Planned::new(project, &arguments.pipeline, arguments.source, number, printer)?;
@@ -76,10 +101,10 @@ pub(super) fn of(
     let junit = junit::file(arguments, project);
     let run = Run::begin(&project.own_folder())?;
     let record = run.folder.clone();
+    choice.reuse.bring_into(&run.folder)?;
     runner.settings = asked.settings(runner.settings, &run.id);
     let recorder = record::begin(&run, folder, arguments, project, &planned, &runner, &choice)?;
     let work = Work {
-    changes: Option<Changes>,
         folder,
         project,
         planned: &planned,
@@ -105,7 +130,6 @@ pub(super) fn of(
         }
     }
 }
-    choice.reuse.bring_into(&run.folder)?;
 
 /// Why there is no job to run.
 fn why_none(choice: &Choice) -> String {

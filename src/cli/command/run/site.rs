@@ -20,7 +20,7 @@ use crate::{
     event::{Event, Failure, FailureReason},
     runner::{
         Attempt, Build, Member, Settings,
-        attempt::{FailedPulls, JobExecutor, Prepare},
+        attempt::{FailedPulls, JobExecutor, Prepare, Visit},
         files::{artifacts::ArtifactStore, cache::CacheFolder, sources::SourceStore},
         pod::Overwrites,
     },
@@ -44,6 +44,8 @@ pub(super) struct Site {
     pub(super) events: mpsc::Sender<Event>,
     /// How many child pipelines there are.
     pub(super) children: AtomicU64,
+    /// Who looks into pods.
+    pub(super) visit: Option<Arc<dyn Visit>>,
     /// Images that the engine has been told of.
     pub(super) images: Mutex<HashSet<String>>,
 }
@@ -104,6 +106,7 @@ impl Level {
             poll_timeout: site.settings.poll_timeout,
             time: prepare::now(),
             deletions: site.deletions.clone(),
+            visit: site.visit.clone(),
         }
     }
 }

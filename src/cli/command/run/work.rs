@@ -19,6 +19,8 @@ use super::{
     prepare,
     setup::Setup,
     site::{Level, Site},
+    visit::{self, Open, Visits},
+    watch::Changes,
 };
 use crate::{
     cli::{
@@ -37,13 +39,17 @@ use crate::{
     pipeline::Pipeline,
     report::{
         self, Model, Printer,
+        curtain::curtain,
         plan::Slots,
         printer::View,
         record::{self, Recorder},
         spinner::Spinner,
     },
     runner::{
-        Control, DispatchOptions, Member, Summary, dispatch,
+        Control, DispatchOptions, Member, Summary,
+        attempt::Visit,
+        build::Look,
+        dispatch,
         files::{artifacts::ArtifactStore, sources::SourceStore},
     },
 };
@@ -85,7 +91,7 @@ impl Work<'_> {
     ) -> Result<ExitCode, Failed> {
         let mut interrupts = interrupt::listen(self.arguments.time_limit, changes)?;
         let pipeline = Arc::new(self.choice.pipeline.clone());
-        let builds = Builds::new(
+        let mut builds = Builds::new(
             self.project,
             self.planned,
             Arc::clone(&pipeline),
@@ -93,6 +99,7 @@ impl Work<'_> {
             &self.run.id,
             self.run.number,
         );
+        builds.look = self.look();
         let chosen = tokio::select! {
             chosen = self.engine(&builds) => chosen?,
             _ = interrupts.recv() => return Ok(ExitCode::Interrupted),
@@ -101,8 +108,14 @@ impl Work<'_> {
         let provisioner = Arc::clone(&chosen.provisioner);
         let pruned = tokio::spawn(async move { provisioner.prune().await });
         let (sender, events) = mpsc::channel(EVENTS);
-        let shown = report::follow(printer, record::recorded(recorder, events));
-        let (model, end) = tokio::join!(shown, self.jobs(&chosen, builds, sender, &mut interrupts));
+        let (curtain, asks) = curtain();
+        let (opened, visits) = mpsc::channel(1);
+        let shown = report::follow(printer, record::recorded(recorder, events), asks);
+        let (model, end, ()) = tokio::join!(
+            shown,
+            self.jobs(&chosen, builds, (sender, opened), &mut interrupts),
+            visit::receive(printer, curtain, visits),
+        );
         let code = self.close(printer, &model, end, &pipeline, chosen.stays.as_deref());
         take_down(printer, &chosen, &mut interrupts, pruned).await;
         code
@@ -158,7 +171,11 @@ impl Work<'_> {
         if slots.pods != self.slots(chosen.likely.clone()).pods {
             drop(events.send(Event::Notice { message: slots.sentence() }).await);
         }
-        let site = self.site(chosen, &builds, (&place, sources), slots.pods, events.clone());
+        let visits = Visits { pods: Arc::clone(&place.pods), opened };
+        let site = Site {
+            visit: (self.look() != Look::Never).then(|| Arc::new(visits) as Arc<dyn Visit>),
+            ..self.site(chosen, &builds, (&place, sources), slots.pods, events.clone())
+        };
         let options = self.options(slots, started);
         let deletions = site.deletions.clone();
         let mut run = pin!(dispatch(self.root(site, builds), options, controls, events));
@@ -230,6 +247,7 @@ impl Work<'_> {
             slots,
             events,
             children: AtomicU64::new(0),
+            visit: None,
             images: Mutex::new(builds.job_images().into_iter().collect()),
         }
     }
@@ -237,6 +255,7 @@ impl Work<'_> {
     /// The pipeline with those who do its work.
     fn root(&self, site: Site, builds: Builds) -> Member {
         let artifacts = ArtifactStore::new(&self.run.folder).of_pipeline(self.run.number);
+        self.choice.reuse.stock(&artifacts, &builds.pipeline);
         let level = Level {
             site: Arc::new(site),
             planned: Arc::clone(self.planned),
@@ -248,6 +267,15 @@ impl Work<'_> {
         level.member()
     }
 
+    /// When somebody looks into the pods.
+    fn look(&self) -> Look {
+        match (self.arguments.shell, self.arguments.shell_on_failure) {
+            (true, _) => Look::First,
+            (false, true) => Look::Failure,
+            (false, false) => Look::Never,
+        }
+    }
+
     fn options(&self, slots: Slots, started: Instant) -> DispatchOptions {
         DispatchOptions {
             runners: self.runner.settings.runners.clone(),
@@ -256,8 +284,8 @@ impl Work<'_> {
             manual: self.choice.manual.clone(),
             deploy: self.choice.deploy.clone(),
             delays: self.choice.delays,
+            reused: self.choice.reuse.told(),
             started,
-        self.choice.reuse.stock(&artifacts, &builds.pipeline);
         }
     }
 
@@ -281,12 +309,15 @@ impl Work<'_> {
                 }
                 Ok(ExitCode::Interrupted)
             }
+            // whether there was a shell has been said; how it ended says nothing
+            End::Finished(summary, None) if self.arguments.shell && summary.status == Status::Canceled => {
+                Ok(ExitCode::Success)
+            }
             End::Finished(summary, lost) => {
                 if printer.view() != View::Json {
                     let again = Again::of(self.folder, self.arguments, cluster);
                     closing::show(printer, model, &summary, pipeline, &self.run, &again);
                 }
-            reused: self.choice.reuse.told(),
                 lost.map_or(Ok(summary.status.into()), |lost| Err(lost.into()))
             }
         }

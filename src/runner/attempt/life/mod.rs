@@ -3,6 +3,7 @@
 mod carry;
 mod services;
 mod start;
+mod visit;
 
 pub(super) use start::introduce;
 
@@ -73,6 +74,7 @@ enum Next {
     Output(Option<Result<Vec<u8>, engine::Error>>),
     Service(Option<(String, Result<Vec<u8>, engine::Error>)>),
     Copied(Result<(), engine::Error>),
+    Visited,
     Pulling,
     Late,
 }
@@ -106,6 +108,8 @@ pub(super) struct Life<'a> {
     /// The services that are known to have ended.
     ended_services: BTreeSet<String>,
     copy: Option<BoxFuture<'static, Result<(), engine::Error>>>,
+    /// Somebody looks into the pod.
+    visit: Option<BoxFuture<'static, ()>>,
     last: Option<Pod>,
     observed: Observed,
     /// When a container that is not there yet waits for its image rather than for its start.
@@ -151,6 +155,7 @@ impl<'a> Life<'a> {
             service_logs: None,
             ended_services: BTreeSet::new(),
             copy: None,
+            visit: None,
             last: None,
             observed: Observed::default(),
             pulling: None,
@@ -197,6 +202,7 @@ impl<'a> Life<'a> {
             chunk = next_of(&mut self.service_logs) => Next::Service(chunk),
             state = next_of(&mut self.states) => Next::State(state.map(|state| state.map(Box::new))),
             copied = end_of(&mut self.copy) => Next::Copied(copied),
+            () = end_of(&mut self.visit) => Next::Visited,
             () = pulling(self.pulling), if self.stage == Stage::Starting => Next::Pulling,
             () = tokio::time::sleep_until(self.late) => Next::Late,
         }
@@ -233,6 +239,7 @@ impl<'a> Life<'a> {
                 None
             }
             Next::Copied(Err(error)) => self.not_copied(&error),
+            Next::Visited => self.visited(),
             Next::Pulling => {
                 // once is enough: the kubelet says no more until it has the image
                 self.pulling = Some(self.late);
@@ -328,6 +335,7 @@ impl<'a> Life<'a> {
                 Mark::Unhealthy(port) => {
                     return Some(End::Failed(failure::unhealthy(self.build, port)));
                 }
+                Mark::Look(code) => self.open_to_visit(code),
                 Mark::End(mark) => return self.marked(mark),
             }
         }
