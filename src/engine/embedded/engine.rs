@@ -119,7 +119,7 @@ impl Provisioner for Embedded {
         if let Some(warning) = cgroup::warning(&group) {
             progress(Step::Warning(warning));
         }
-        let network = Arc::new(Network::open(&rights, &self.options.state).await);
+        let network = Arc::new(Network::open(&rights).await);
         if let Some(warning) = network.warning() {
             progress(Step::Warning(warning));
         }

@@ -23,9 +23,9 @@ pub(super) enum Network {
 
 impl Network {
     /// The best network that this user can give to pods.
-    pub(super) async fn open(rights: &Rights, state: &Path) -> Self {
+    pub(super) async fn open(rights: &Rights) -> Self {
         if *rights == Rights::Root {
-            return Nat::open(state).await.map_or_else(Self::Host, Self::Nat);
+            return Nat::open().await.map_or_else(Self::Host, Self::Nat);
         }
         match owner::program("pasta") {
             Some(pasta) if Path::new("/dev/net/tun").exists() => Self::Pasta(pasta),
