@@ -24,6 +24,8 @@ const MESSAGE: u64 = 4096;
 
 /// Folders and files of a pod, relative to its folder.
 pub(in crate::engine::embedded) const LOGS: &str = "logs";
+/// What containers write outside of volumes.
+pub(super) const WRITES: &str = "writes";
 /// Termination messages, by container.
 pub(in crate::engine::embedded) const MESSAGES: &str = "messages";
 
@@ -40,8 +42,9 @@ pub(super) struct Running {
 
 /// Makes a container and starts it.
 pub(super) fn start(plan: &Plan, container: &plan::Container, groups: &Groups) -> Result<Running> {
-    let folder = plan.folder.join("containers").join(&container.name);
-    let rootfs = root::make(plan, &container.root, &folder)?;
+    let folder = plan.inside().join("containers").join(&container.name);
+    let writes = plan.folder.join(WRITES).join(&container.name);
+    let rootfs = root::make(plan, &container.root, &folder, &writes)?;
     let (passwd, group) = (users::read(&rootfs, "/etc/passwd"), users::read(&rootfs, "/etc/group"));
     let user = users::find(&container.user, &passwd, &group)?;
     let config = bundle::config(plan, container, &rootfs, &user, groups);
@@ -52,7 +55,7 @@ pub(super) fn start(plan: &Plan, container: &plan::Container, groups: &Groups) -
     let log = output(&plan.folder.join(LOGS).join(&container.name))?;
     let again = log.try_clone().doing("opening the log")?;
     let builder = ContainerBuilder::new(container.name.clone(), SyscallType::default())
-        .with_root_path(plan.folder.join("state"))
+        .with_root_path(plan.inside().join("state"))
         .doing("preparing the container")?
         .with_stdin(stdin)
         .with_stdout(OwnedFd::from(log))

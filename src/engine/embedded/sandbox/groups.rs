@@ -13,7 +13,7 @@ use super::{
 };
 use crate::engine::embedded::cgroup::{self, Hierarchy};
 
-/// Where the sandbox sees the pod's cgroups, below the pod's folder.
+/// Where the sandbox sees the pod's cgroups, in its own folder.
 const SEEN: &str = "cgroups";
 
 /// The cgroups of a pod.
@@ -36,7 +36,7 @@ impl Groups {
             if hierarchy.controllers.is_none() && !cgroup::enable(&hierarchy.path, Path::new(group), group) {
                 return Err(Trouble::new(format!("no controllers for cgroups in `{}`", own.display())));
             }
-            let at = plan.folder.join(SEEN).join(number.to_string());
+            let at = plan.inside().join(SEEN).join(number.to_string());
             create(&at)?;
             mount_bind(&own, &at).doing(format_args!("showing the cgroup `{}`", own.display()))?;
             Ok(Group { hierarchy, at })

@@ -19,6 +19,10 @@ pub(super) fn enter(plan: &Plan) -> Result<()> {
     mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
         .doing("making mounts private")?;
     proc()?;
+    let inside = plan.inside();
+    std::fs::create_dir_all(&inside).doing(format_args!("making `{}`", inside.display()))?;
+    mount("none", &inside, "tmpfs", MountFlags::empty(), c"mode=755")
+        .doing("mounting the sandbox's folder")?;
     rustix::system::sethostname(plan.hostname.as_bytes()).doing("setting the host name")
 }
 

@@ -14,7 +14,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::engine::embedded::cgroup;
 
 use super::{
-    COMMAND, INNER, hold, namespaces,
+    COMMAND, INNER,
+    container::WRITES,
+    hold, namespaces,
     plan::{IdMaps, Network, News, Plan, Rights},
     tell,
     trouble::{Doing as _, Result, Trouble},
@@ -105,7 +107,7 @@ fn map_own_id(maps: &IdMaps) -> Result<()> {
 /// Removes what the containers have left, some of it under ids that are not the user's own outside of this
 /// namespace, and the logs, too, where nobody is left to read them.
 fn remove(plan: &Plan) {
-    for part in ["containers", "volumes", "state", "shm"] {
+    for part in [WRITES, "volumes", "shm"] {
         let _ = fs::remove_dir_all(plan.folder.join(part));
     }
     if podline_is_gone() {

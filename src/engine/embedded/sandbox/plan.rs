@@ -33,6 +33,14 @@ pub struct Plan {
     pub termination_grace_period_seconds: u64,
 }
 
+impl Plan {
+    /// A folder of the sandbox's own, in memory, that goes with it: what is in it need not be removed.
+    #[must_use]
+    pub fn inside(&self) -> PathBuf {
+        self.folder.join("sandbox")
+    }
+}
+
 /// The network of a pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Network {

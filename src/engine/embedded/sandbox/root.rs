@@ -18,9 +18,15 @@ use super::{
 const NOT_OF_THE_HOST: [&str; 11] =
     ["dev", "proc", "sys", "tmp", "run", "home", "root", "mnt", "media", "boot", "lost+found"];
 
-/// Makes the root file system of a container below `folder`, and gives its path.
-pub(super) fn make(plan: &Plan, root: &Root, folder: &Path) -> Result<PathBuf> {
-    let target = folder.join("root");
+/// Makes the root file system of a container below `folder`, and gives its path. What the container writes goes to
+/// `writes`.
+pub(super) fn make(plan: &Plan, root: &Root, folder: &Path, writes: &Path) -> Result<PathBuf> {
+    create(folder)?;
+    let target = match root {
+        Root::Layers(_) => folder.join("root"),
+        // here it is more than a place to mount at: `/tmp` is in it, and may be large
+        Root::Host { .. } => writes.join("root"),
+    };
     create(&target)?;
     match root {
         Root::Layers(layers) => {
@@ -28,10 +34,10 @@ pub(super) fn make(plan: &Plan, root: &Root, folder: &Path) -> Result<PathBuf> {
             // mount takes no more than a page of options: the layers' names are relative to their folder
             std::env::set_current_dir(&plan.layers)
                 .doing(format_args!("entering `{}`", plan.layers.display()))?;
-            overlay(plan, &lower, &folder.join("writes"), &target)?;
+            overlay(plan, &lower, writes, &target)?;
             std::env::set_current_dir("/").doing("entering `/`")?;
         }
-        Root::Host { hidden, shown } => host(plan, hidden, shown, folder, &target)?,
+        Root::Host { hidden, shown } => host(plan, hidden, shown, writes, &target)?,
     }
     Ok(target)
 }
@@ -50,9 +56,8 @@ struct Host<'a> {
 /// How deep podline goes into a folder that cannot be shown as a whole.
 const DEPTH: usize = 3;
 
-fn host(plan: &Plan, hidden: &[PathBuf], shown: &[PathBuf], folder: &Path, target: &Path) -> Result<()> {
-    let mut host =
-        Host { plan, hidden, writes: folder.join("writes"), tried: 0, is_shown: false, trouble: None };
+fn host(plan: &Plan, hidden: &[PathBuf], shown: &[PathBuf], writes: &Path, target: &Path) -> Result<()> {
+    let mut host = Host { plan, hidden, writes: writes.to_owned(), tried: 0, is_shown: false, trouble: None };
     for (path, name) in entries(Path::new("/")) {
         let at = target.join(&name);
         if NOT_OF_THE_HOST.iter().any(|it| *it == name) {

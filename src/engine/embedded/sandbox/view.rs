@@ -40,7 +40,7 @@ fn empty(at: &Path) -> Result<()> {
 
 /// Moves into a root of the sandbox's own, in which everything is in its place but for cgroups.
 fn move_in(plan: &Plan) -> Result<()> {
-    let root = plan.folder.join("view");
+    let root = plan.inside().join("view");
     create(&root)?;
     empty(&root)?;
     let mut top = entries(Path::new("/"));
