@@ -189,6 +189,28 @@ fn two_pods_that_listen_on_one_port_do_not_collide() {
 }
 
 #[test]
+fn a_job_has_the_limits_of_its_container_and_may_change_nothing_of_the_kernel() {
+    if !is_root() {
+        return skipped("it needs root, for limits");
+    }
+    // v1 and v2 have them at different places
+    let project = Project::with(
+        "job:\n  image: none\n  script:\n    \
+         - cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null || true\n    \
+         - cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null || true\n    \
+         - if (echo 1 > /proc/sys/kernel/core_uses_pid) 2>/dev/null; then exit 2; fi\n    \
+         - if mount -t tmpfs none /mnt 2>/dev/null; then exit 3; fi\n    \
+         - if [ -s /proc/keys ]; then exit 4; fi\n    \
+         - if (echo 0 > /sys/fs/cgroup/memory/memory.limit_in_bytes) 2>/dev/null; then exit 5; fi\n",
+    );
+    let run = Machine::new().run(&project, &["--image-fallback", "host"]);
+    run.code(0);
+    let lines = run.output("job");
+    // what the runner sets where nothing else is said
+    assert!(lines.contains(&"1073741824") && lines.contains(&"32768"), "{lines:?}");
+}
+
+#[test]
 fn a_killed_run_leaves_nothing_after_the_next() {
     let machine = Machine::new();
     let project = Project::with("job: { image: none, script: ['echo up', 'sleep 600'] }\n");
@@ -238,6 +260,27 @@ fn without_root_pasta_keeps_the_ports_of_two_pods_apart() {
         return skipped("it needs `pasta` (Debian's package `passt`) and /dev/net/tun");
     }
     user.run(&Project::with(&two_that_listen()), &[]).code(0);
+}
+
+#[test]
+fn a_job_reaches_the_outside_as_this_machine_does() {
+    // an address that this machine is set up to reach, if any
+    let npm = Command::new("npm").args(["config", "get", "registry"]).output();
+    let url = npm.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
+    let curl =
+        |url: &str| format!("curl --silent --show-error --fail --max-time 20 --output /dev/null {url}");
+    let reached = Command::new("sh").args(["-c", &curl(&url)]).status();
+    if url.is_empty() || !reached.is_ok_and(|status| status.success()) {
+        return skipped("it needs a machine that reaches npm's registry, with `curl`");
+    }
+    let project = Project::with(&format!("job: {{ image: none, script: ['{}'] }}\n", curl(&url)));
+    if is_root() {
+        let run = Machine::new().run(&project, &["--image-fallback", "host"]);
+        assert_eq!(run.code(0).notices().filter(|it| it.contains("network")).count(), 0);
+    }
+    if let Some(user) = User::nobody_knows() {
+        user.run(&project, &[]).code(0);
+    }
 }
 
 /// Two jobs at once that listen on one port, on 127.0.0.1 as a service would.
