@@ -81,6 +81,12 @@ pub enum Event {
         /// What that means now, for people.
         message: String,
     },
+    /// Nothing goes on any more, and the run waits for somebody to start one of these jobs: where there is
+    /// nobody who could, it ends instead.
+    Blocked {
+        /// The jobs, each with the trigger jobs that lead to it: `child/job`.
+        jobs: Vec<String>,
+    },
     /// Nothing more will happen.
     PipelineFinished {
         /// The status.
@@ -128,6 +134,18 @@ impl Event {
             event => event,
         }
     }
+}
+
+/// What somebody who looks at a run wants of it. Jobs are named with the trigger jobs that lead to them:
+/// `child/job`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// Start a manual, held or delayed job.
+    Play(String),
+    /// Another attempt of a job that has ended.
+    Retry(String),
+    /// End a job as GitLab's cancel would.
+    Cancel(String),
 }
 
 /// How a job of a child pipeline is called: `child/job`.

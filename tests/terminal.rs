@@ -25,12 +25,13 @@ fn terminal(project: &Project, arguments: &str) -> Option<Command> {
         return None;
     }
     let podline = env!("CARGO_BIN_EXE_podline");
-    let inner = format!("stty columns 80 rows 24; exec '{podline}' {arguments}");
+    let inner = format!("stty columns 80 rows 24; '{podline}' {arguments}; code=$?; stty -a; exit $code");
     let mut command = Command::new("script");
     command
         .args(["--quiet", "--return", "--command", &inner, "/dev/null"])
         .current_dir(project.path())
         .env("TERM", "xterm-256color")
+        .env("PAGER", "cat")
         .env("LC_ALL", "C.UTF-8")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env_remove("CI")
@@ -137,4 +138,47 @@ fn a_shell_opens_where_a_job_has_failed_and_the_run_goes_on_after_it() {
     assert_eq!(shell.end(), Some(1));
     let log = project.podline(&["log", "unit"]).run().expect(0);
     assert!(log.stdout.contains("changed"), "after_script runs when they have left: {log}");
+}
+
+#[test]
+fn a_run_that_is_blocked_waits_for_a_key_and_the_terminal_is_as_it_was() {
+    let project = Project::with(
+        "stages: [build, gate]\ndefault: { image: 'busybox:1.36' }\n\
+         compile: { stage: build, script: echo compiled }\n\
+         deploy: { stage: gate, when: manual, allow_failure: false, script: echo deployed }\n",
+    );
+    let arguments = format!("run --cluster {} --color never", cluster::name());
+    let Some(mut run) = Typing::start(&project, &arguments) else { return };
+    run.until("waiting for you to start deploy: p starts it, q ends the run");
+    run.press("?");
+    run.until("choose a job");
+    run.press("p");
+    run.until("pipeline succeeded");
+    // stty tells how the terminal is after podline
+    run.until(" icanon ");
+    run.until(" echo ");
+    assert_eq!(run.end(), Some(0));
+
+    let mut run = Typing::start(&project, &arguments).expect("there is a terminal");
+    run.until("waiting for you to start deploy");
+    run.press("q");
+    run.until("pipeline waits for a manual job");
+    assert_eq!(run.end(), Some(4));
+}
+
+#[test]
+fn a_key_shows_the_log_of_a_job_while_it_runs_and_another_cancels_it() {
+    let project = Project::with(
+        "slow: { image: 'busybox:1.36', script: ['echo the first line', 'sleep 600'], after_script: ['true'] }\n",
+    );
+    let arguments = format!("run --cluster {} --color never", cluster::name());
+    let Some(mut run) = Typing::start(&project, &arguments) else { return };
+    run.until("the first line");
+    run.until("? keys");
+    run.press("l");
+    // the pager of this test is `cat`: it shows the log and goes
+    run.until("Running with podline");
+    run.press("c");
+    run.until("pipeline canceled");
+    assert_eq!(run.end(), Some(130));
 }

@@ -34,6 +34,8 @@ pub struct Environment {
     pub home: Option<PathBuf>,
     /// Where programs are looked for.
     pub path: Option<String>,
+    /// The program that shows a log, as a shell takes it.
+    pub pager: String,
 }
 
 impl Environment {
@@ -52,6 +54,7 @@ impl Environment {
                 .unwrap_or_else(|| own_folder("XDG_STATE_HOME", ".local/state", home.as_deref())),
             cache: path(CACHE).unwrap_or_else(|| own_folder("XDG_CACHE_HOME", ".cache", home.as_deref())),
             path: text("PATH"),
+            pager: pager(text("PAGER")),
             home,
         }
     }
@@ -66,6 +69,7 @@ impl Environment {
             cache: PathBuf::new(),
             home: None,
             path: None,
+            pager: String::new(),
         }
     }
 }
@@ -91,6 +95,14 @@ pub fn surroundings(color: Color, view: Option<View>) -> Surroundings {
         stderr_is_terminal: std::io::stderr().is_terminal(),
         columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
         folder: env::current_dir().ok(),
+    }
+}
+
+/// less shows the colours of a log only when it is asked to.
+fn pager(named: Option<String>) -> String {
+    match named {
+        Some(pager) if pager != "less" => pager,
+        _ => "less -R".to_owned(),
     }
 }
 

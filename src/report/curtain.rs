@@ -1,5 +1,6 @@
 //! A view makes room for somebody else who wants the terminal.
 
+use futures::{FutureExt as _, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot};
 
 /// In the hand of those who want the terminal.
@@ -50,9 +51,11 @@ impl Asks {
 
 impl Ask {
     /// Leaves the terminal to who asked. What is given ends when they do not need it any more.
-    pub(super) fn grant(self) -> oneshot::Receiver<()> {
+    pub(super) fn grant(self) -> BoxFuture<'static, ()> {
         // who asked may be gone: then the rest ends at once
         let _ = self.granted.send(());
-        self.released
+        let released = self.released;
+        // its end is what says it
+        async move { drop(released.await) }.boxed()
     }
 }

@@ -1,13 +1,20 @@
 //! Takes the events of a run and shows them the way the [`Printer`] says.
 
+use std::path::PathBuf;
+use std::sync::{Arc, atomic::AtomicBool};
 use std::time::Instant;
 
-use tokio::sync::{mpsc, oneshot};
+use futures::future::BoxFuture;
+use tokio::sync::mpsc;
 
 use super::model::Model;
 use super::printer::{Printer, View};
-use super::{curtain::Asks, github::Log, json, live, plain};
-use crate::event::Event;
+use super::{
+    curtain::{Asks, curtain},
+    github::Log,
+    json, live, plain,
+};
+use crate::event::{Event, Wish};
 
 /// How many events are taken at once.
 const BATCH: usize = 1024;
@@ -15,16 +22,17 @@ const BATCH: usize = 1024;
 /// Shows events until the last sender is gone, and gives what became of the run. It waits for nothing
 /// else, so it ends by itself when the run does.
 ///
-/// `asks` is where it hears of those who want the terminal for themselves; nothing is shown meanwhile.
-pub async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>, mut asks: Asks) -> Model {
+/// Somebody else may want the terminal for themselves: nothing is shown meanwhile.
+pub async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>, hands: Hands) -> Model {
     let view = printer.view();
     if view == View::Live {
-        return live::follow(printer, events, asks).await;
+        return live::follow(printer, events, hands).await;
     }
+    let mut asks = hands.asks;
     let (started, theme) = (Instant::now(), printer.theme());
     let (mut model, mut batch) = (Model::default(), Vec::new());
     let mut log = Log::new();
-    let (mut text, mut away) = (String::new(), None);
+    let (mut text, mut away) = (String::new(), None::<Away>);
     loop {
         tokio::select! {
             taken = events.recv_many(&mut batch, BATCH) => if taken == 0 { break },
@@ -57,17 +65,46 @@ pub async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>, mut as
     model
 }
 
+/// What a view is connected with, beside the events.
+pub struct Hands {
+    /// Where it hears of those who want the terminal.
+    pub asks: Asks,
+    /// Takes what somebody wants of the run.
+    pub wishes: mpsc::Sender<Wish>,
+    /// Where the log of a job is, by its name with those of the trigger jobs that lead to it.
+    pub traces: Box<dyn Fn(&str) -> Option<PathBuf> + Send>,
+    /// The program that shows a log, as a shell takes it.
+    pub pager: String,
+    /// Whether a program has the terminal that takes Ctrl-C as its own.
+    pub is_paging: Arc<AtomicBool>,
+}
+
+impl Hands {
+    /// Of a run that nobody can do anything with.
+    pub fn none() -> Self {
+        Self {
+            asks: curtain().1,
+            wishes: mpsc::channel(1).0,
+            traces: Box::new(|_| None),
+            pager: String::new(),
+            is_paging: Arc::default(),
+        }
+    }
+}
+
 /// Waits until the terminal is free again; for ever where it is.
-pub(super) async fn back(away: &mut Option<oneshot::Receiver<()>>) {
+pub(super) async fn back(away: &mut Option<Away>) {
     match away {
-        Some(released) => {
-            // its end is what says it
-            drop(released.await);
+        Some(until) => {
+            until.await;
             *away = None;
         }
         None => std::future::pending().await,
     }
 }
+
+/// Comes to its end when the terminal is free again.
+pub(super) type Away = BoxFuture<'static, ()>;
 
 /// An event whose paths are as people here would type them.
 pub(super) fn near(printer: &Printer, event: Event) -> Event {
@@ -98,7 +135,6 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::report::curtain::curtain;
     use crate::report::printer::{Color, Surroundings};
     use crate::report::script;
 
@@ -143,7 +179,7 @@ mod tests {
                 sender.send(event).await.expect("the view takes events to the end");
             }
         };
-        let ((), model) = tokio::join!(send, follow(&printer, receiver, curtain().1));
+        let ((), model) = tokio::join!(send, follow(&printer, receiver, Hands::none()));
         (stdout.text(), stderr.text(), model)
     }
 

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::keys::{Act, Hand};
 use super::model::{Counts, Job, Model, Stage};
 use super::text;
 use super::theme::{Label, Look, Theme};
@@ -40,9 +41,16 @@ const FULL: Detail =
     Detail { done: LATEST, done_small: SMALL, running: usize::MAX, waiting: true, stages: true, air: true };
 
 /// The lines of the view: none wider than `width`, fewer than `height`, so that the cursor has its line.
-pub fn frame(model: &Model, theme: &Theme, width: usize, height: usize, now: Duration) -> Vec<String> {
+pub fn frame(
+    model: &Model,
+    theme: &Theme,
+    width: usize,
+    height: usize,
+    now: Duration,
+    hand: &Hand,
+) -> Vec<String> {
     let room = height.saturating_sub(1).max(1);
-    let view = View::new(model, theme, width, now);
+    let view = View { hand, chosen: chosen(model, hand), ..View::new(model, theme, width, now) };
     let less = [
         FULL,
         Detail { done_small: LATEST, ..FULL },
@@ -69,12 +77,24 @@ struct View<'v> {
     /// Columns of the names, with the indent of jobs.
     names: usize,
     now: Duration,
+    hand: &'v Hand,
+    /// The job that keys are about.
+    chosen: Option<(String, &'v Job)>,
+}
+
+/// Of a view that no keys are read for.
+const NO_HAND: Hand = Hand { is_there: false, chosen: None, help: false };
+
+fn chosen<'m>(model: &'m Model, hand: &Hand) -> Option<(String, &'m Job)> {
+    let chosen = hand.chosen.as_ref()?;
+    model.all_jobs().into_iter().find(|(path, _)| path == chosen)
 }
 
 impl<'v> View<'v> {
     fn new(model: &'v Model, theme: &'v Theme, width: usize, now: Duration) -> Self {
         let longest = longest(model, 0);
-        Self { model, theme, width, names: longest.min(width * 2 / 5).min(48), now }
+        let names = longest.min(width * 2 / 5).min(48);
+        Self { model, theme, width, names, now, hand: &NO_HAND, chosen: None }
     }
 
     fn lines(&self, detail: Detail) -> Vec<String> {
@@ -86,7 +106,52 @@ impl<'v> View<'v> {
             lines.push(String::new());
         }
         lines.extend(self.totals());
+        lines.extend(self.footer());
         lines
+    }
+
+    /// What keys do now: nothing is said of them until somebody asks or is asked.
+    fn footer(&self) -> Vec<String> {
+        if !self.hand.is_there {
+            return Vec::new();
+        }
+        let act = |act: &Act| format!("{} {}", act.letter(), act.word());
+        let mut lines = Vec::new();
+        if !self.model.blocked.is_empty() {
+            let jobs = self.model.blocked.iter().map(|job| text::bare(job)).collect::<Vec<_>>().join(", ");
+            let wait = format!("waiting for you to start {jobs}: p starts it, q ends the run");
+            lines.push((Label::Manual, wait));
+        }
+        if let Some((path, job)) = &self.chosen {
+            let acts: Vec<_> = Act::suiting(path, job).iter().map(act).collect();
+            let acts =
+                if acts.is_empty() { "nothing to do".to_owned() } else { acts.join(self.theme.separator()) };
+            lines.push((Label::Help, format!("{}: {acts}", text::bare(path))));
+        }
+        if self.hand.help {
+            let arrows = if self.theme.unicode { "↑↓" } else { "j k" };
+            let keys = [format!("{arrows} choose a job")].into_iter().chain(Act::ALL.iter().map(act));
+            let keys: Vec<_> = keys.chain(["q end the run".to_owned()]).collect();
+            lines.push((Label::Muted, keys.join(self.theme.separator())));
+        }
+        lines
+            .into_iter()
+            .map(|(label, line)| self.theme.paint(label, text::cut(&line, self.width, self.theme)))
+            .collect()
+    }
+
+    fn is_chosen(&self, job: &Job) -> bool {
+        self.chosen.as_ref().is_some_and(|(_, chosen)| std::ptr::eq(*chosen, job))
+    }
+
+    /// What stands before a job; the chosen one is pointed at.
+    fn job_indent(&self, branch: Branch<'_>, job: &Job) -> String {
+        let indent = branch.job_indent();
+        if self.is_chosen(job) {
+            format!("{}{} ", &indent[2..], self.theme.paint(Label::Strong, self.theme.pointer()))
+        } else {
+            indent
+        }
     }
 
     /// The stages of a pipeline; where something goes on, with their jobs and the child pipelines of these.
@@ -100,6 +165,8 @@ impl<'v> View<'v> {
                 lines.extend(self.jobs(branch, stage, &counts, detail, running));
             } else if detail.stages {
                 lines.push(self.stage(branch, stage, &counts));
+                let chosen = branch.model.jobs_of(stage).find(|job| self.is_chosen(job));
+                lines.extend(chosen.map(|job| self.job(branch, job)));
             } else {
                 folded.add(&counts);
             }
@@ -182,6 +249,7 @@ impl<'v> View<'v> {
                     *running -= 1;
                     lines.push(self.running(branch, job));
                 }
+                _ if self.is_chosen(job) => lines.push(self.job(branch, job)),
                 Look::Running => hidden += 1,
                 Look::Waiting => {}
                 _ if counts.total <= most
@@ -206,6 +274,20 @@ impl<'v> View<'v> {
         lines
     }
 
+    fn job(&self, branch: Branch<'_>, job: &Job) -> String {
+        match job.look() {
+            Look::Running => self.running(branch, job),
+            Look::Waiting => self.row(
+                &self.job_indent(branch, job),
+                &self.theme.mark(Look::Waiting),
+                (Label::Text, &job.name),
+                None,
+                &[(Label::Muted, waits(branch, job, true).split_off(job.name.len()).trim().to_owned())],
+            ),
+            _ => self.done(branch, job),
+        }
+    }
+
     fn running(&self, branch: Branch<'_>, job: &Job) -> String {
         let attempt = (job.attempt > 1).then(|| format!("attempt {}", job.attempt));
         let (phase, line) = match (job.phase, &job.last_line) {
@@ -220,7 +302,7 @@ impl<'v> View<'v> {
         let mut detail = vec![(Label::Running, notes.join(", "))];
         detail.extend(line.map(|line| (Label::Muted, line)));
         self.row(
-            &branch.job_indent(),
+            &self.job_indent(branch, job),
             &self.spinner(),
             (Label::Text, &job.name),
             job.time(self.now).map(text::elapsed),
@@ -237,7 +319,7 @@ impl<'v> View<'v> {
         };
         let label = if look == Look::Failed { Label::Failure } else { Label::Muted };
         self.row(
-            &branch.job_indent(),
+            &self.job_indent(branch, job),
             &self.theme.mark(look),
             (Label::Text, &job.name),
             job.time(self.now).map(text::took),
@@ -275,6 +357,7 @@ impl<'v> View<'v> {
         parts.extend(failed.map(|(_, words)| words));
         parts.extend((counts.running > 0).then(|| format!("{} running", counts.running)));
         parts.extend((counts.waiting > 0).then(|| format!("{} waiting", counts.waiting)));
+        parts.extend((self.hand.is_there && !self.hand.help).then(|| "? keys".to_owned()));
         let line = text::cut(&parts.join(self.theme.separator()), self.width, self.theme);
         let label = if counts.failed > 0 { Label::Failure } else { Label::Strong };
         let canceling = self.model.canceling.as_ref().map(|message| {
@@ -301,7 +384,7 @@ impl<'v> View<'v> {
         time: Option<String>,
         detail: &[(Label, String)],
     ) -> String {
-        let columns = self.names - indent.len().min(self.names);
+        let columns = self.names - text::width(indent).min(self.names);
         let name = text::pad(&text::cut_middle(name, columns, self.theme), columns);
         let time = text::pad_left(&time.unwrap_or_default(), 6);
         let mut line = format!(

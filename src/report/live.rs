@@ -1,16 +1,20 @@
 //! The terminal that moves. One task owns it: it takes the events, keeps the model and draws.
 
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::curtain::Asks;
-use super::follow::{back, near};
+use super::follow::{Away, Hands, back, near};
+use super::keys::{self, Deed, Hand, Key};
 use super::model::Model;
 use super::printer::Printer;
 use super::screen::Screen;
 use super::theme::{Label, Look, Theme};
+use super::tty::{self, Signals, Tty};
 use super::{failure, frame, plain, text};
 use crate::event::{Event, Status};
 
@@ -22,11 +26,12 @@ const SHOW_CURSOR: &str = "\u{1b}[?25h";
 const BATCH: usize = 1024;
 
 /// Shows events until there are no more.
-pub(super) async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>, mut asks: Asks) -> Model {
+pub(super) async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>, mut hands: Hands) -> Model {
     let (started, theme) = (Instant::now(), printer.theme());
     let mut terminal = Terminal::new(printer);
+    let mut hand = Hand { is_there: terminal.keys.is_some(), ..Hand::default() };
     let (mut model, mut batch, mut above) = (Model::default(), Vec::new(), Vec::new());
-    let (mut drawn, mut away) = (Drawn::default(), None);
+    let (mut drawn, mut away) = (Drawn::default(), None::<Away>);
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
@@ -41,26 +46,64 @@ pub(super) async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>,
                     break;
                 }
             }
-            ask = asks.next(), if away.is_none() => {
+            ask = hands.asks.next(), if away.is_none() => {
                 terminal.leave(&mut above);
                 away = Some(ask.grant());
             }
             () = back(&mut away) => {
+                hands.is_paging.store(false, Ordering::Relaxed);
                 terminal.come_back();
                 drawn.changed = true;
             }
             _ = tick.tick(), if away.is_none() => {
+                for key in terminal.keys() {
+                    drawn.changed = true;
+                    let trace = match hand.press(key, &model) {
+                        Some(Deed::Wish(wish)) => {
+                            // a run that has ended has no more wishes to grant
+                            drop(hands.wishes.try_send(wish));
+                            None
+                        }
+                        Some(Deed::End) => {
+                            tty::interrupt();
+                            None
+                        }
+                        Some(Deed::Log(job)) => (hands.traces)(&job),
+                        None => None,
+                    };
+                    if let Some(trace) = trace {
+                        hands.is_paging.store(true, Ordering::Relaxed);
+                        terminal.leave(&mut above);
+                        away = Some(page(hands.pager.clone(), trace));
+                        break;
+                    }
+                }
                 let now = started.elapsed();
-                if drawn.is_old(&model, now) {
+                if away.is_none() && drawn.is_old(&model, now) {
                     let (width, height) = terminal.size();
-                    terminal.draw(&mut above, frame::frame(&model, &theme, width, height, now), width);
+                    let lines = frame::frame(&model, &theme, width, height, now, &hand);
+                    terminal.draw(&mut above, lines, width);
                 }
             }
         }
     }
+    if away.is_some() {
+        // a log that somebody reads outlives the run
+        back(&mut away).await;
+        hands.is_paging.store(false, Ordering::Relaxed);
+        terminal.come_back();
+    }
     let (width, _) = terminal.size();
     terminal.draw(&mut above, Vec::new(), width);
     model
+}
+
+/// Shows a log with the user's own program, until they leave that.
+fn page(pager: String, trace: PathBuf) -> Away {
+    let mut command = tokio::process::Command::new("sh");
+    command.arg("-c").arg(format!("{pager} \"$1\"")).arg("sh").arg(trace);
+    // one that cannot be started says so itself
+    async move { drop(command.status().await) }.boxed()
 }
 
 /// The lines that an event leaves above the view, for good; `model` has it already.
@@ -108,17 +151,19 @@ impl Drawn {
 }
 
 /// The terminal while the view is on it. When this is dropped, at the end as well as in a panic, the
-/// cursor is back.
+/// cursor is back, and what is typed is shown again.
 struct Terminal<'p> {
     printer: &'p Printer,
     terminal: console::Term,
     screen: Screen,
+    keys: Option<Tty>,
 }
 
 impl<'p> Terminal<'p> {
     fn new(printer: &'p Printer) -> Self {
         printer.draw(HIDE_CURSOR);
-        Self { printer, terminal: console::Term::stderr(), screen: Screen::default() }
+        let keys = Tty::take(Signals::Kept);
+        Self { printer, terminal: console::Term::stderr(), screen: Screen::default(), keys }
     }
 
     /// Columns and lines.
@@ -132,10 +177,24 @@ impl<'p> Terminal<'p> {
         let width = self.size().0;
         self.draw(above, Vec::new(), width);
         self.printer.draw(SHOW_CURSOR);
+        self.keys = None;
     }
 
     fn come_back(&mut self) {
         self.printer.draw(HIDE_CURSOR);
+        self.keys = Tty::take(Signals::Kept);
+    }
+
+    /// The keys that were pressed since the last call.
+    fn keys(&mut self) -> Vec<Key> {
+        let Some(tty) = &self.keys else { return Vec::new() };
+        match tty.read(Duration::ZERO) {
+            Some(bytes) => keys::keys(&bytes),
+            None => {
+                self.keys = None;
+                Vec::new()
+            }
+        }
     }
 
     /// Puts lines above the view for good, and the view anew.

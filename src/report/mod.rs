@@ -29,6 +29,7 @@ pub mod html;
 pub mod json;
 mod junit;
 pub mod junit_xml;
+mod keys;
 mod live;
 pub mod model;
 pub mod plain;
@@ -48,7 +49,7 @@ pub mod tty;
 mod script;
 
 pub use error::Problem;
-pub use follow::follow;
+pub use follow::{Hands, follow};
 pub use model::Model;
 pub use plan::Plan;
 pub use printer::{Printer, Surroundings};

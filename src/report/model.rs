@@ -30,6 +30,8 @@ pub struct Model {
     pub setup: Vec<Setup>,
     /// What is happening now, once the run is being ended before its time.
     pub canceling: Option<String>,
+    /// The jobs of which the run waits for somebody to start one.
+    pub blocked: Vec<String>,
     /// The status of the pipeline and how long it took, once it has ended.
     pub end: Option<(Status, Duration)>,
     /// When the pipeline began.
@@ -135,7 +137,9 @@ impl Model {
             Event::JobFinished(finished) => self.finish(finished, now),
             Event::Notice { .. } | Event::StageFinished { .. } => {}
             Event::Canceling { message } => self.canceling = Some(message.clone()),
+            Event::Blocked { jobs } => self.blocked.clone_from(jobs),
             Event::PipelineFinished { status, jobs, took } => {
+                self.blocked.clear();
                 for (name, status) in jobs {
                     self.with(name, |job| job.status = *status);
                 }
@@ -193,6 +197,7 @@ impl Model {
     }
 
     fn start(&mut self, name: &str, attempt: u32, runner: Option<&str>, now: Duration) {
+        self.blocked.clear();
         let stage = self.with(name, |job| {
             job.status = Status::Running;
             job.phase = runner.is_some().then_some(Phase::Preparing);

@@ -33,6 +33,10 @@ pub fn lines(event: &Event, model: &Model, theme: &Theme) -> Vec<String> {
         }
         Event::JobFinished(finished) => end(finished, theme),
         Event::Canceling { message } => vec![theme.paint(Label::Warning, format!("canceling: {message}"))],
+        Event::Blocked { jobs } => {
+            let jobs = jobs.iter().map(|job| text::bare(job)).collect::<Vec<_>>().join(", ");
+            vec![format!("waiting for somebody to start: {jobs}")]
+        }
         // The jobs have said it.
         Event::StageFinished { .. } | Event::PipelineFinished { .. } => Vec::new(),
     }

@@ -61,6 +61,11 @@ impl Theme {
         style.apply_to(text).to_string()
     }
 
+    /// What points at the chosen line.
+    pub fn pointer(&self) -> &'static str {
+        if self.unicode { "❯" } else { ">" }
+    }
+
     /// What stands for the rest of a text that was cut.
     pub fn ellipsis(&self) -> &'static str {
         if self.unicode { "…" } else { "..." }

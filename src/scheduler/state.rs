@@ -120,6 +120,11 @@ impl Scheduler {
         self.status(job) == Status::Failed && self.is_lenient(job.0)
     }
 
+    /// Whether the pipeline waits for somebody to start this job.
+    pub fn blocks(&self, job: JobId) -> bool {
+        self.status(job) == Status::Manual && !self.is_lenient(job.0) && !self.jobs[job.0].blocked
+    }
+
     /// How many attempts of a job have started.
     pub fn attempts(&self, job: JobId) -> u32 {
         self.jobs[job.0].attempt

@@ -6,11 +6,11 @@ use proptest::prelude::*;
 
 use super::frame;
 use crate::event::{Event, Outline, OutlineJob};
-use crate::report::{script, text, theme::Theme};
+use crate::report::{keys::Hand, script, text, theme::Theme};
 
 fn shown(theme: &Theme, seconds: u64, width: usize, height: usize, events: &[script::Timed]) -> String {
     let now = Duration::from_secs(seconds);
-    frame(&script::until(events, now), theme, width, height, now).join("\n")
+    frame(&script::until(events, now), theme, width, height, now, &Hand::default()).join("\n")
 }
 
 #[test]
@@ -91,15 +91,42 @@ proptest! {
     #[test]
     fn the_view_never_outgrows_the_terminal(
         seconds in 0u64..130, width in 20usize..220, height in 2usize..60, many: bool,
-        color: bool, unicode: bool,
+        color: bool, unicode: bool, is_there: bool, help: bool, at in 0usize..12,
     ) {
+        let names = ["e2e", "lint", "production", "none"];
+        let chosen = names.get(at).map(|name| (*name).to_owned());
+        let hand = Hand { is_there, help, chosen };
         let events = if many { script::hundred() } else { script::mixed() };
         let now = Duration::from_secs(seconds);
-        let lines = frame(&script::until(&events, now), &Theme { color, unicode }, width, height, now);
+        let lines = frame(&script::until(&events, now), &Theme { color, unicode }, width, height, now, &hand);
         prop_assert!(lines.len() < height);
         for line in lines {
             prop_assert!(text::width(&line) <= width, "{line:?}");
         }
+    }
+}
+
+#[test]
+fn the_chosen_job_is_pointed_at_and_says_what_can_be_done_with_it() {
+    let shown = |seconds, chosen: &str, help| {
+        let hand = Hand { is_there: true, help, chosen: Some(chosen.to_owned()) };
+        let now = Duration::from_secs(seconds);
+        frame(&script::until(&script::mixed(), now), &Theme::PLAIN, 80, 24, now, &hand).join("\n")
+    };
+    let both = [shown(61, "e2e", false), shown(61, "image", false), shown(100, "lint", true)];
+    insta::assert_snapshot!("frame_chosen", both.join("\n----------\n"));
+}
+
+#[test]
+fn a_run_that_is_blocked_asks_for_a_key() {
+    let mut events = script::mixed();
+    events.truncate(events.len() - 1);
+    let blocked = Event::Blocked { jobs: vec!["staging".into()] };
+    events.push((Duration::from_secs(111), blocked));
+    let (now, hand) = (Duration::from_secs(112), Hand { is_there: true, ..Hand::default() });
+    for width in [40, 80] {
+        let lines = frame(&script::until(&events, now), &Theme::PLAIN, width, 24, now, &hand);
+        insta::assert_snapshot!(format!("frame_blocked_{width}"), lines.join("\n"));
     }
 }
 

@@ -99,7 +99,7 @@ impl Fold {
             }
             // what happens in a pipeline comes without its path here
             Event::Downstream { .. } | Event::PipelineStarted(_) => {}
-            Event::JobOutput { .. } | Event::StageFinished { .. } => {}
+            Event::JobOutput { .. } | Event::StageFinished { .. } | Event::Blocked { .. } => {}
         }
     }
 

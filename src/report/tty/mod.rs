@@ -54,6 +54,12 @@ pub struct Session {
     pub ended: BoxFuture<'static, ()>,
 }
 
+/// Interrupts this process as Ctrl-C does.
+pub(super) fn interrupt() {
+    #[cfg(unix)]
+    unix::interrupt();
+}
+
 /// Whether somebody sits at this process's terminal.
 pub fn is_there() -> bool {
     Tty::take(Signals::Kept).is_some() && console::Term::stderr().is_term()

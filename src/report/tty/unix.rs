@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _};
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    process::getpgrp,
+    process::{Signal as Number, getpgrp, getpid, kill_process},
     termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr},
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -72,4 +72,10 @@ impl Resizes {
     pub(in crate::report) async fn next(&mut self) {
         self.0.recv().await;
     }
+}
+
+/// Interrupts this process as Ctrl-C does.
+pub(super) fn interrupt() {
+    // nobody may forbid that to a process
+    let _ = kill_process(getpid(), Number::INT);
 }

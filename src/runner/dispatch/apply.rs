@@ -127,6 +127,7 @@ impl Dispatcher {
     }
 
     async fn start(&mut self, key: Key, number: u32) {
+        self.is_told = false;
         let is_trigger = self.branches[key.0.0].member.pipeline.job(key.1).trigger.is_some();
         let taken =
             (!is_trigger).then(|| self.slots.take().expect("the schedulers start no more jobs than slots"));

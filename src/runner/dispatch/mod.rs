@@ -21,7 +21,7 @@ pub use summary::{JobSummary, Summary};
 
 use super::{AttemptResult, Child, Member, Outcome};
 use crate::{
-    event::{Event, Status},
+    event::{Event, Status, Wish},
     pipeline::JobId,
     scheduler::{Delays, Deploy, Graph, Input, Options, PipelineId, Tree},
 };
@@ -48,19 +48,22 @@ pub struct DispatchOptions {
     pub delays: Delays,
     /// Jobs that do not run, as they have succeeded in an earlier run, and which run that was, for people.
     pub reused: BTreeMap<String, String>,
+    /// Whether somebody is there who may start jobs: a run that is blocked waits for them.
+    pub attended: bool,
     /// When the run began: what [`Event::PipelineFinished`] and [`Summary::took`] count from.
     pub started: Instant,
 }
 
 /// What the user wants of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Control {
-    /// End as GitLab's cancel would: running jobs may run their `after_script`, others do not start.
+    /// End as GitLab's cancel would: running jobs may run their `after_script`, others do not start. A second
+    /// one is [`Control::Kill`].
     Cancel,
     /// End now.
     Kill,
-    /// Start a manual, held or delayed job.
-    Play(JobId),
+    /// Something of one job.
+    Wish(Wish),
 }
 
 /// Runs a pipeline to its end, and all child pipelines that it starts: every job has ended, or waits for
@@ -79,7 +82,17 @@ pub async fn dispatch(
     let mut dispatcher = Dispatcher::new(root, options, events);
     dispatcher.begin().await;
     let mut listening = true;
-    while !dispatcher.tree.is_at_rest() {
+    loop {
+        if dispatcher.tree.is_at_rest() {
+            if !listening || !dispatcher.waits_for_somebody().await {
+                break;
+            }
+            match control.recv().await {
+                Some(Control::Wish(wish)) => dispatcher.wish(wish).await,
+                Some(Control::Cancel | Control::Kill) | None => break,
+            }
+            continue;
+        }
         tokio::select! {
             biased;
             wish = control.recv(), if listening => match wish {
@@ -110,6 +123,9 @@ struct Dispatcher {
     /// How attempts have ended, until the scheduler has said what that counts as.
     outcomes: HashMap<Key, Outcome>,
     ending: Ending,
+    attended: bool,
+    /// Whether it was told that the run waits for somebody.
+    is_told: bool,
     /// What is to be told first.
     reused: BTreeMap<String, String>,
 }
@@ -162,6 +178,8 @@ impl Dispatcher {
             running: HashMap::new(),
             outcomes: HashMap::new(),
             ending: Ending::No,
+            attended: options.attended,
+            is_told: false,
             reused: options.reused,
         }
     }
@@ -181,12 +199,53 @@ impl Dispatcher {
                 let message = "jobs get 30 s for `after_script`; a second interrupt kills them";
                 self.cancel(message).await;
             }
-            Control::Kill if self.ending < Ending::Killing => self.kill().await,
-            Control::Play(job) if self.ending == Ending::No => {
-                self.handle(PipelineId::ROOT, Input::Play(job)).await;
-            }
-            _ => {}
+            Control::Cancel | Control::Kill if self.ending < Ending::Killing => self.kill().await,
+            Control::Wish(wish) => self.wish(wish).await,
+            Control::Cancel | Control::Kill => {}
         }
+    }
+
+    /// Does what somebody wants of a job; of one that is not there any more, nothing.
+    async fn wish(&mut self, wish: Wish) {
+        if self.ending != Ending::No {
+            return;
+        }
+        let (input, path): (fn(JobId) -> Input, _) = match wish {
+            Wish::Play(job) => (Input::Play, job),
+            Wish::Retry(job) => (Input::Retry, job),
+            Wish::Cancel(job) => (Input::Cancel, job),
+        };
+        if let Some((pipeline, job)) = self.find(&path) {
+            self.handle(pipeline, input(job)).await;
+        }
+    }
+
+    /// A job by its name with those of the trigger jobs that lead to it; of the latest pipeline that has it.
+    fn find(&self, path: &str) -> Option<Key> {
+        self.branches.iter().enumerate().rev().find_map(|(at, branch)| {
+            let mut jobs = branch.member.pipeline.jobs();
+            let (job, _) = jobs.find(|(_, job)| crate::event::path(&branch.path, &job.name) == path)?;
+            Some((PipelineId(at), job))
+        })
+    }
+
+    /// Whether the run is to go on although nothing does: somebody is there to start the job that blocks it.
+    async fn waits_for_somebody(&mut self) -> bool {
+        let is_blocked = self.tree.pipeline(PipelineId::ROOT).pipeline_status() == Status::Manual;
+        if !self.attended || self.ending != Ending::No || !is_blocked {
+            return false;
+        }
+        if !std::mem::replace(&mut self.is_told, true) {
+            let mut jobs = Vec::new();
+            for (at, branch) in self.branches.iter().enumerate() {
+                let pipeline = PipelineId(at);
+                let blocking = branch.member.pipeline.jobs().map(|(job, _)| job);
+                let blocking = blocking.filter(|job| self.tree.pipeline(pipeline).blocks(*job));
+                jobs.extend(blocking.map(|job| self.path(pipeline, job)));
+            }
+            self.send(PipelineId::ROOT, Event::Blocked { jobs }).await;
+        }
+        true
     }
 
     async fn cancel(&mut self, message: &str) {

@@ -16,7 +16,7 @@ use tokio::{
 use super::{Control, DispatchOptions, dispatch};
 use crate::{
     config::{Sources, Span, Spanned},
-    event::{Event, Failure, FailureReason},
+    event::{Event, Failure, FailureReason, Wish},
     pipeline::{
         AllowFailure, Job, JobId, Pipeline, Retry, When,
         job::{Givers, Need},
@@ -106,6 +106,7 @@ impl Run {
             deploy: Deploy::None,
             delays: Delays::Wait,
             reused: BTreeMap::new(),
+            attended: false,
             started: Instant::now(),
         };
         change(&mut options);
@@ -412,7 +413,7 @@ async fn a_delayed_job_waits_and_can_be_played() {
     for (play, took) in [(false, 1800), (true, 0)] {
         let mut run = Run::start(vec![rollout()]);
         if play {
-            run.wish(Control::Play(JobId(0))).await;
+            run.wish(Control::Wish(Wish::Play("rollout".into()))).await;
         }
         run.call().await.end(AttemptResult::Success);
         let (summary, events) = run.end().await;
@@ -450,4 +451,41 @@ async fn a_run_goes_on_when_nobody_listens() {
     run.control = mpsc::channel(1).0;
     run.call().await.end(AttemptResult::Success);
     assert_eq!(run.end().await.0.status, Status::Success);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blocked_run_waits_for_somebody_who_is_there_and_ends_where_nobody_is() {
+    let gate = || vec![Job { when: When::Manual, ..job("gate", "deploy") }];
+    let attended = |options: &mut DispatchOptions| options.attended = true;
+    let mut started = Run::start_with(gate(), attended, false);
+    started.wish(Control::Wish(Wish::Play("gate".into()))).await;
+    started.call().await.end(AttemptResult::Success);
+    let (summary, events) = started.end().await;
+    assert_eq!(summary.status, Status::Success);
+    assert_eq!(events[1], r#"Blocked { jobs: ["gate"] }"#, "{events:?}");
+
+    let left = Run::start_with(gate(), attended, false);
+    left.wish(Control::Cancel).await;
+    assert_eq!(left.end().await.0.status, Status::Manual);
+
+    let alone = Run::start(gate());
+    let (summary, events) = alone.end().await;
+    assert_eq!(summary.status, Status::Manual);
+    assert!(!events.iter().any(|event| event.starts_with("Blocked")), "{events:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_may_retry_a_job_that_has_failed_and_cancel_one_that_runs() {
+    let mut run = Run::start(vec![job("unit", "test"), job("slow", "test")]);
+    let (unit, slow) = (run.call().await, run.call().await);
+    unit.end(failed());
+    while !matches!(run.events.recv().await, Some(Event::JobFinished(_))) {}
+    run.wish(Control::Wish(Wish::Retry("unit".into()))).await;
+    run.call().await.end(AttemptResult::Success);
+    run.wish(Control::Wish(Wish::Cancel("slow".into()))).await;
+    slow.attempt.cancel.cancelled().await;
+    slow.end(AttemptResult::Canceled);
+    let (summary, _) = run.end().await;
+    assert_eq!(summary.jobs["unit"].status, Status::Success);
+    assert_eq!((summary.jobs["unit"].attempts, summary.jobs["slow"].status), (2, Status::Canceled));
 }

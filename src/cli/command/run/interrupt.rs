@@ -9,9 +9,9 @@ use super::watch::Changes;
 /// An interrupt, in the order they come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli::command) enum Interrupt {
-    /// The first: end as GitLab's cancel would.
+    /// End as GitLab's cancel would; a second one, end now.
     Cancel,
-    /// The second and later ones: end now.
+    /// End now.
     Kill,
 }
 
@@ -36,7 +36,6 @@ pub(in crate::cli::command) fn listen(
             if sender.send(next).await.is_err() {
                 return;
             }
-            next = Interrupt::Kill;
         }
     });
     Ok(receiver)

@@ -3,7 +3,10 @@
 use std::{
     path::Path,
     pin::pin,
-    sync::{Arc, Mutex, atomic::AtomicU64},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -35,15 +38,16 @@ use crate::{
         view,
     },
     engine::{self, Fits, Place},
-    event::{Event, Status},
+    event::{Event, Status, Wish},
     pipeline::Pipeline,
     report::{
-        self, Model, Printer,
+        self, Hands, Model, Printer,
         curtain::curtain,
         plan::Slots,
         printer::View,
         record::{self, Recorder},
         spinner::Spinner,
+        tty,
     },
     runner::{
         Control, DispatchOptions, Member, Summary,
@@ -51,11 +55,15 @@ use crate::{
         build::Look,
         dispatch,
         files::{artifacts::ArtifactStore, sources::SourceStore},
+        run_folder,
     },
 };
 
 /// Events that may wait for the terminal.
 const EVENTS: usize = 4096;
+
+/// What somebody wants may wait a moment.
+const WISHES: usize = 16;
 
 /// How long an interrupted run still tries to remove what it made.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -110,10 +118,23 @@ impl Work<'_> {
         let (sender, events) = mpsc::channel(EVENTS);
         let (curtain, asks) = curtain();
         let (opened, visits) = mpsc::channel(1);
-        let shown = report::follow(printer, record::recorded(recorder, events), asks);
+        let (wishes, wished) = mpsc::channel(WISHES);
+        let folder = self.run.folder.clone();
+        let traces = move |job: &str| Some(run_folder::find(&folder, job)?.trace);
+        let is_paging = Arc::new(AtomicBool::new(false));
+        let hands = Hands {
+            asks,
+            wishes,
+            traces: Box::new(traces),
+            pager: self.environment.pager.clone(),
+            is_paging: Arc::clone(&is_paging),
+        };
+        let asker = Asker { interrupts: &mut interrupts, wishes: wished, is_paging };
+        let attended = printer.view() == View::Live && tty::is_there();
+        let shown = report::follow(printer, record::recorded(recorder, events), hands);
         let (model, end, ()) = tokio::join!(
             shown,
-            self.jobs(&chosen, builds, (sender, opened), &mut interrupts),
+            self.jobs(&chosen, builds, (sender, opened), asker, attended),
             visit::receive(printer, curtain, visits),
         );
         let code = self.close(printer, &model, end, &pipeline, chosen.stays.as_deref());
@@ -140,7 +161,8 @@ impl Work<'_> {
         chosen: &Chosen,
         builds: Builds,
         (events, opened): (mpsc::Sender<Event>, mpsc::Sender<Open>),
-        interrupts: &mut mpsc::Receiver<Interrupt>,
+        mut asker: Asker<'_>,
+        attended: bool,
     ) -> Result<End, Failed> {
         let started = Instant::now();
         // a view that is gone is no reason to stop: the exit code still tells
@@ -158,7 +180,7 @@ impl Work<'_> {
                     return Err(failed);
                 }
             },
-            _ = interrupts.recv() => {
+            _ = asker.interrupts.recv() => {
                 drop(events.send(unbegun(&builds.pipeline, Status::Canceled, started.elapsed())).await);
                 return Ok(End::Interrupted);
             }
@@ -176,25 +198,19 @@ impl Work<'_> {
             visit: (self.look() != Look::Never).then(|| Arc::new(visits) as Arc<dyn Visit>),
             ..self.site(chosen, &builds, (&place, sources), slots.pods, events.clone())
         };
-        let options = self.options(slots, started);
+        let options = DispatchOptions { attended, ..self.options(slots, started) };
         let deletions = site.deletions.clone();
         let mut run = pin!(dispatch(self.root(site, builds), options, controls, events));
         let summary = loop {
             tokio::select! {
                 summary = &mut run => break summary,
-                Some(interrupt) = interrupts.recv() => {
-                    let wanted = match interrupt {
-                        Interrupt::Cancel => Control::Cancel,
-                        Interrupt::Kill => Control::Kill,
-                    };
-                    let _ = control.try_send(wanted);
-                }
+                wanted = asker.next() => drop(control.try_send(wanted)),
             }
         };
         deletions.close();
         tokio::select! {
             () = deletions.wait() => {}
-            _ = interrupts.recv() => {}
+            _ = asker.interrupts.recv() => {}
         }
         let lost = match summary.status {
             Status::Failed => place.pods.answers().await.err(),
@@ -285,6 +301,7 @@ impl Work<'_> {
             deploy: self.choice.deploy.clone(),
             delays: self.choice.delays,
             reused: self.choice.reuse.told(),
+            attended: false,
             started,
         }
     }
@@ -319,6 +336,30 @@ impl Work<'_> {
                     closing::show(printer, model, &summary, pipeline, &self.run, &again);
                 }
                 lost.map_or(Ok(summary.status.into()), |lost| Err(lost.into()))
+            }
+        }
+    }
+}
+
+/// Where a run hears of what is wanted of it.
+struct Asker<'a> {
+    interrupts: &'a mut mpsc::Receiver<Interrupt>,
+    wishes: mpsc::Receiver<Wish>,
+    /// Whether an interrupt is meant for the program that shows a log.
+    is_paging: Arc<AtomicBool>,
+}
+
+impl Asker<'_> {
+    async fn next(&mut self) -> Control {
+        loop {
+            tokio::select! {
+                Some(wish) = self.wishes.recv() => return Control::Wish(wish),
+                Some(interrupt) = self.interrupts.recv() => match interrupt {
+                    Interrupt::Cancel if self.is_paging.load(Ordering::Relaxed) => {}
+                    Interrupt::Cancel => return Control::Cancel,
+                    Interrupt::Kill => return Control::Kill,
+                },
+                else => std::future::pending().await,
             }
         }
     }
