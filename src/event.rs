@@ -226,6 +226,9 @@ pub struct Finished {
     pub trace: std::path::PathBuf,
     /// How many files its artifacts have.
     pub artifacts: usize,
+    /// The most memory that its build container held, in bytes, where the container's own account says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
     /// What its trace says of `coverage`, in percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage: Option<f64>,

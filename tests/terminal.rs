@@ -113,7 +113,8 @@ impl Typing {
 #[test]
 fn a_shell_has_what_the_job_has_and_the_size_of_the_terminal() {
     let arguments = format!("shell unit --cluster {} --color never", cluster::name());
-    let Some(mut shell) = Typing::start(&Project::fixture("failing"), &arguments) else { return };
+    let project = Project::fixture("failing");
+    let Some(mut shell) = Typing::start(&project, &arguments) else { return };
     shell.until("`exit` leaves it");
     shell.until("unit:");
     shell.press("echo \"[$CI_JOB_NAME $PWD]\"; stty size\n");
@@ -169,7 +170,7 @@ fn a_run_that_is_blocked_waits_for_a_key_and_the_terminal_is_as_it_was() {
 #[test]
 fn a_key_shows_the_log_of_a_job_while_it_runs_and_another_cancels_it() {
     let project = Project::with(
-        "slow: { image: 'busybox:1.36', script: ['echo the first line', 'sleep 600'], after_script: ['true'] }\n",
+        "slow: { image: 'busybox:1.36', script: ['echo the first line && sleep 600'], after_script: ['true'] }\n",
     );
     let arguments = format!("run --cluster {} --color never", cluster::name());
     let Some(mut run) = Typing::start(&project, &arguments) else { return };

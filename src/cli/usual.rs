@@ -1,10 +1,14 @@
 //! How long things usually take, from the records of earlier runs.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::Path,
+    time::Duration,
+};
 
 use super::runs::Run;
 use crate::{
-    event::{Event, Status},
+    event::{self, Event, Status},
     pipeline::Pipeline,
     report::record::Record,
 };
@@ -23,6 +27,21 @@ pub(super) fn duration(own_folder: &Path, selected: &[String], pipeline: &Pipeli
     let wanted: BTreeSet<&str> = part.jobs.iter().map(|job| job.name.as_str()).collect();
     let records = Run::all(own_folder).into_iter().rev().filter_map(|run| Record::read(&run).ok());
     middle(records.filter_map(|record| took(&record, &wanted)).take(RUNS).collect())
+}
+
+/// How long each job usually takes, by its name with those of the trigger jobs that lead to it: the middle of
+/// those of its last attempts that succeeded.
+pub(super) fn jobs(own_folder: &Path) -> HashMap<String, Duration> {
+    let records = Run::all(own_folder).into_iter().rev().filter_map(|run| Record::read(&run).ok());
+    let mut times: HashMap<String, Vec<Duration>> = HashMap::new();
+    for (_, event) in records.take(RUNS).flat_map(|record| record.events) {
+        if let (pipeline, Event::JobFinished(end)) = event.place()
+            && end.status == Status::Success
+        {
+            times.entry(event::path(pipeline, &end.job)).or_default().push(end.took);
+        }
+    }
+    times.into_iter().filter_map(|(job, times)| Some((job, middle(times)?))).collect()
 }
 
 /// How long a run took, if it had these jobs and none was cut short.

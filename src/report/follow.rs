@@ -1,8 +1,9 @@
 //! Takes the events of a run and shows them the way the [`Printer`] says.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, atomic::AtomicBool};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
@@ -73,6 +74,8 @@ pub struct Hands {
     pub wishes: mpsc::Sender<Wish>,
     /// Where the log of a job is, by its name with those of the trigger jobs that lead to it.
     pub traces: Box<dyn Fn(&str) -> Option<PathBuf> + Send>,
+    /// How long jobs usually take, by the same names.
+    pub usual: HashMap<String, Duration>,
     /// The program that shows a log, as a shell takes it.
     pub pager: String,
     /// Whether a program has the terminal that takes Ctrl-C as its own.
@@ -86,6 +89,7 @@ impl Hands {
             asks: curtain().1,
             wishes: mpsc::channel(1).0,
             traces: Box::new(|_| None),
+            usual: HashMap::new(),
             pager: String::new(),
             is_paging: Arc::default(),
         }

@@ -17,6 +17,10 @@ const SMALL: usize = 12;
 const LATEST: usize = 3;
 /// At most this many setup steps are listed.
 const SETUPS: usize = 4;
+/// From this width on there is room for how long a job usually takes.
+const WIDE: usize = 60;
+/// A job is late that takes twice as long as it usually does, and so much longer.
+const LATE: Duration = Duration::from_secs(10);
 /// A child pipeline is this many columns further to the right than its parent.
 const CHILD: usize = 4;
 
@@ -83,7 +87,7 @@ struct View<'v> {
 }
 
 /// Of a view that no keys are read for.
-const NO_HAND: Hand = Hand { is_there: false, chosen: None, help: false };
+static NO_HAND: Hand = Hand { is_there: false, chosen: None, help: false };
 
 fn chosen<'m>(model: &'m Model, hand: &Hand) -> Option<(String, &'m Job)> {
     let chosen = hand.chosen.as_ref()?;
@@ -299,7 +303,8 @@ impl<'v> View<'v> {
             None => "creating the child pipeline".to_owned(),
         });
         let notes: Vec<_> = attempt.into_iter().chain(phase.map(str::to_owned)).chain(child).collect();
-        let mut detail = vec![(Label::Running, notes.join(", "))];
+        let mut detail: Vec<_> = self.usual(branch, job).into_iter().collect();
+        detail.push((Label::Running, notes.join(", ")));
         detail.extend(line.map(|line| (Label::Muted, line)));
         self.row(
             &self.job_indent(branch, job),
@@ -308,6 +313,14 @@ impl<'v> View<'v> {
             job.time(self.now).map(text::elapsed),
             &detail,
         )
+    }
+
+    /// How long a job usually takes, where there is room to say it; one that takes much longer stands out.
+    fn usual(&self, branch: Branch<'_>, job: &Job) -> Option<(Label, String)> {
+        let usual = *self.model.usual.get(&job.name).filter(|_| branch.depth == 0 && self.width >= WIDE)?;
+        let is_late = job.time(self.now).is_some_and(|time| time > usual * 2 && time > usual + LATE);
+        let label = if is_late { Label::Warning } else { Label::Muted };
+        Some((label, format!("of {}", text::elapsed(usual))))
     }
 
     fn done(&self, branch: Branch<'_>, job: &Job) -> String {

@@ -31,6 +31,7 @@ pub(super) async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>,
     let mut terminal = Terminal::new(printer);
     let mut hand = Hand { is_there: terminal.keys.is_some(), ..Hand::default() };
     let (mut model, mut batch, mut above) = (Model::default(), Vec::new(), Vec::new());
+    model.usual = std::mem::take(&mut hands.usual);
     let (mut drawn, mut away) = (Drawn::default(), None::<Away>);
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);

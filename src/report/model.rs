@@ -2,6 +2,7 @@
 //!
 //! Time is handed in, as the duration since the run began, so that a test can have its own.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -30,6 +31,8 @@ pub struct Model {
     pub setup: Vec<Setup>,
     /// What is happening now, once the run is being ended before its time.
     pub canceling: Option<String>,
+    /// How long jobs usually take, by name with those of the trigger jobs that lead to them.
+    pub usual: HashMap<String, Duration>,
     /// The jobs of which the run waits for somebody to start one.
     pub blocked: Vec<String>,
     /// The status of the pipeline and how long it took, once it has ended.

@@ -79,6 +79,7 @@ fn finished(job: &str, took: f64) -> Finished {
         tail: Vec::new(),
         trace: format!(".podline/runs/7/{}.log", job.replace([':', ' ', '[', ']'], "_")).into(),
         artifacts: 0,
+        memory: None,
         coverage: None,
         tests: None,
     }
@@ -152,7 +153,10 @@ fn build(script: &mut Script) {
     script.say(22.0, "docs", "$ cargo doc --no-deps");
     script.end(34.0, Finished { artifacts: 12, ..finished("docs", 13.7) });
     script.phase(54.0, "compile", Phase::Uploading);
-    script.end(55.1, Finished { artifacts: 3, coverage: Some(87.5), ..finished("compile", 34.8) });
+    script.end(
+        55.1,
+        Finished { artifacts: 3, coverage: Some(87.5), memory: Some(743 << 20), ..finished("compile", 34.8) },
+    );
     script.at(55.1, Event::StageFinished { stage: "build".into(), status: Status::Success });
 }
 

@@ -50,13 +50,14 @@ pub fn lines(model: &Model, closing: &Closing, theme: &Theme, width: usize) -> V
 
 fn table(model: &Model) -> Table {
     let mut table = Table::new(vec![
-        Column::new("stage").fit(Fit::End(8)).optional(3),
+        Column::new("stage").fit(Fit::End(8)).optional(4),
         Column::new("job").fit(Fit::Middle(14)),
         Column::new("status"),
         Column::new("time").right(),
+        Column::new("memory").right().optional(3),
         Column::new("tries").right().optional(2),
         Column::new("exit").right().optional(1),
-        Column::new("note").fit(Fit::End(16)).optional(4),
+        Column::new("note").fit(Fit::End(16)).optional(5),
     ]);
     let folds = model.all_jobs().len() > ROWS;
     pipeline(&mut table, model, folds, 0);
@@ -90,7 +91,7 @@ fn has_row(job: &Job) -> bool {
     job.look() != Look::Success || job.child.is_some()
 }
 
-fn row(job: &Job, indent: &str) -> [Cell; 6] {
+fn row(job: &Job, indent: &str) -> [Cell; 7] {
     let (look, end) = (job.look(), job.end.as_deref());
     let time = job.time(Duration::ZERO).map_or_else(String::new, text::took);
     let attempts = if job.attempt > 1 { job.attempt.to_string() } else { String::new() };
@@ -113,6 +114,7 @@ fn row(job: &Job, indent: &str) -> [Cell; 6] {
         Cell::text(format!("{indent}{}", job.name)),
         Cell::status(look),
         Cell::text(time),
+        Cell::text(end.and_then(|end| end.memory).map_or_else(String::new, text::bytes)),
         Cell::text(attempts),
         Cell::text(exit.map_or_else(String::new, |code| code.to_string())),
         Cell::new(Label::Muted, note),
@@ -125,7 +127,7 @@ fn reason(end: &Finished) -> Option<String> {
 }
 
 /// One row for all jobs of a stage that succeeded.
-fn successes(model: &Model, stage: &Stage, indent: &str) -> Option<[Cell; 6]> {
+fn successes(model: &Model, stage: &Stage, indent: &str) -> Option<[Cell; 7]> {
     let mut good = model.jobs_of(stage).filter(|job| !has_row(job));
     let count = good.clone().count();
     if count == 1 {
@@ -137,6 +139,7 @@ fn successes(model: &Model, stage: &Stage, indent: &str) -> Option<[Cell; 6]> {
             Cell::new(Label::Muted, format!("{indent}{}", text::count(count, "job"))),
             Cell::status(Look::Success),
             Cell::text(span.map_or_else(String::new, text::took)),
+            Cell::text(""),
             Cell::text(""),
             Cell::text(""),
             Cell::text(""),

@@ -118,6 +118,16 @@ fn the_chosen_job_is_pointed_at_and_says_what_can_be_done_with_it() {
 }
 
 #[test]
+fn a_running_job_says_how_long_it_usually_takes() {
+    let now = Duration::from_secs(61);
+    let mut model = script::until(&script::mixed(), now);
+    let usual = [("e2e", 40), ("bench", 1)];
+    model.usual = usual.iter().map(|(job, it)| ((*job).to_owned(), Duration::from_secs(*it))).collect();
+    let lines = frame(&model, &Theme { color: true, unicode: true }, 80, 24, now, &Hand::default());
+    insta::assert_snapshot!("frame_usual", lines.join("\n").replace('\u{1b}', "␛"));
+}
+
+#[test]
 fn a_run_that_is_blocked_asks_for_a_key() {
     let mut events = script::mixed();
     events.truncate(events.len() - 1);

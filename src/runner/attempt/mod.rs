@@ -141,6 +141,10 @@ impl Execute for JobExecutor {
         keep(&pod, &trace, &record);
         let mut life = Life::new(self, &build, overwrites, pod, &attempt, &nonce, started);
         let end = life.run(&mut record).await;
+        let memory = match &end {
+            End::Script(mark) => Some(mark.peak).filter(|peak| *peak > 0),
+            _ => None,
+        };
         let pod = life.last_pod();
         let upload = Upload { executor: self, build: &build, pod, attempt: &attempt };
         let (result, taken) = conclude(end, &upload, &mut record).await;
@@ -150,7 +154,7 @@ impl Execute for JobExecutor {
         record.close(&result).await;
         let coverage = build.coverage.as_ref().and_then(|pattern| covered(pattern, &trace));
         let (artifacts, tests) = (taken.files, taken.tests);
-        Outcome { result, tail: record.tail(), trace, artifacts, coverage, tests }
+        Outcome { result, tail: record.tail(), trace, artifacts, memory, coverage, tests }
     }
 }
 

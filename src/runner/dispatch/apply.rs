@@ -98,6 +98,7 @@ impl Dispatcher {
             tail: outcome.tail,
             trace: outcome.trace,
             artifacts: outcome.artifacts,
+            memory: outcome.memory,
             coverage: outcome.coverage,
             tests: outcome.tests,
         };

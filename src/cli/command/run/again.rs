@@ -82,6 +82,11 @@ impl Again {
         format!("podline run{}{} {more}", self.project, self.flags).trim_end().to_owned()
     }
 
+    /// `podline shell` of a job of the same pipeline.
+    pub(super) fn shell(&self, job: &str) -> String {
+        format!("podline shell{}{} {}", self.project, self.flags, quoted(job))
+    }
+
     /// `podline report` of the run.
     pub(super) fn report(&self) -> String {
         format!("podline report{}", self.project)

@@ -44,9 +44,13 @@ fn next(summary: &Summary, again: &Again) -> Vec<NextCommand> {
     let mut next = Vec::new();
     // of a trigger job, its child pipeline's jobs say what is wrong
     let jobs = || summary.jobs.iter().filter(|(_, job)| !job.has_child);
-    if let Some((name, _)) = jobs().find(|(_, job)| job.status == Status::Failed && !job.allowed) {
+    if let Some((name, job)) = jobs().find(|(_, job)| job.status == Status::Failed && !job.allowed) {
         next.push(command(again.log(name), "its whole trace"));
         next.push(command(again.run("--failed"), "what failed and what comes after it"));
+        // a job of a child pipeline has no pod without that
+        if *name == job.origin {
+            next.push(command(again.shell(name), "a shell in a pod as it has it"));
+        }
     }
     if let Some((name, job)) = jobs().find(|(_, job)| job.status == Status::Manual) {
         let flag = if job.would_deploy { "--deploy=" } else { "--manual " };

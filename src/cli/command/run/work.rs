@@ -35,7 +35,7 @@ use crate::{
         project::Project,
         runs::Run,
         settings::Environment,
-        view,
+        usual, view,
     },
     engine::{self, Fits, Place},
     event::{Event, Status, Wish},
@@ -126,6 +126,7 @@ impl Work<'_> {
             asks,
             wishes,
             traces: Box::new(traces),
+            usual: usual::jobs(&self.project.own_folder()),
             pager: self.environment.pager.clone(),
             is_paging: Arc::clone(&is_paging),
         };
