@@ -207,24 +207,62 @@ mod tests {
         History::of(&Record { head, events, explanations: Vec::new(), goes_on: false })
     }
 
-    /// Fails unless a document is well-formed.
+    type Names = &'static [&'static str];
+
+    /// The elements that Jenkins' schema `junit-10.xsd` lets in, each with where it may be, the attributes that
+    /// it must have, and those that it may have.
+    const ELEMENTS: [(&str, Names, Names, Names); 7] = [
+        ("testsuites", &[""], &[], &["name", "time", "tests", "failures", "errors"]),
+        (
+            "testsuite",
+            &["testsuites"],
+            &["name", "tests", "failures", "errors"],
+            &["time", "skipped", "timestamp"],
+        ),
+        ("testcase", &["testsuite"], &["name"], &["time", "classname"]),
+        ("failure", &["testcase"], &[], &["message", "type"]),
+        ("error", &["testcase"], &[], &["message", "type"]),
+        ("skipped", &["testcase"], &[], &["message", "type"]),
+        ("system-out", &["testcase"], &[], &[]),
+    ];
+
+    /// Fails unless a document is well-formed and what programs expect.
     fn check(document: &str) {
+        let mut above = vec![String::new()];
         let mut reader = Reader::from_str(document);
         reader.config_mut().check_end_names = true;
         loop {
             match reader.read_event().unwrap_or_else(|error| panic!("{error}: {document}")) {
                 Xml::Eof => break,
-                Xml::Start(tag) | Xml::Empty(tag) => {
-                    for attribute in tag.attributes() {
-                        attribute.unwrap_or_else(|error| panic!("{error}: {document}"));
-                    }
+                Xml::Start(tag) => {
+                    check_element(&tag, above.last().expect("a place"));
+                    above.push(tag.name().as_ref().to_owned());
                 }
+                Xml::Empty(tag) => check_element(&tag, above.last().expect("a place")),
+                Xml::End(_) => drop(above.pop()),
                 _ => {}
             }
         }
         let is_illegal =
             |it: char| it.is_control() && !"\t\n\r".contains(it) || "\u{fffe}\u{ffff}".contains(it);
         assert!(!document.contains(is_illegal), "{document:?}");
+    }
+
+    fn check_element(tag: &quick_xml::events::BytesStart<'_>, above: &str) {
+        let name = tag.name().as_ref().to_owned();
+        let known = ELEMENTS.iter().find(|it| it.0 == name);
+        let (_, places, required, optional) = known.unwrap_or_else(|| panic!("`{name}` is no element of it"));
+        assert!(places.contains(&above), "`{name}` in `{above}`");
+        let given: Vec<String> = tag
+            .attributes()
+            .map(|attribute| attribute.expect("it is well-formed").key.as_ref().to_owned())
+            .collect();
+        for name in *required {
+            assert!(given.iter().any(|it| it == name), "`{name}` is missing: {given:?}");
+        }
+        for it in &given {
+            assert!(required.contains(&it.as_str()) || optional.contains(&it.as_str()), "`{it}` of `{name}`");
+        }
     }
 
     #[test]
