@@ -171,6 +171,18 @@ unit:
 
 #[cfg(target_os = "linux")]
 #[test]
+fn all_refs_of_a_push_share_its_time_budget() {
+    let slow = "image: busybox:1.36\nunit:\n  script: [sleep 60]\n";
+    let project = pushable(slow, &format!("{ANYWHERE}[hook]\nbudget = \"2s\"\n"));
+    project.git(&["branch", "other"]);
+    let seen = push_alone(&project, &["origin", "main", "other"]).expect(0);
+    assert_eq!(seen.stderr.matches("WARNING: the time budget is spent").count(), 2, "{seen}");
+    assert_eq!(seen.stderr.matches("1 job on this machine, at most 2.0s").count(), 1, "{seen}");
+    assert_eq!(refs(&project), "refs/heads/main refs/heads/other");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn an_image_that_this_machine_lacks_says_nothing_of_the_pipeline() {
     let project = pushable(GREEN, "");
     let seen = push_alone(&project, &["origin", "main"]).expect(0);

@@ -1,6 +1,11 @@
 //! What the hook does: for each ref that is pushed, the pipeline that this push would start.
 
-use std::{io::Read as _, path::Path, sync::Arc, time::Instant};
+use std::{
+    io::Read as _,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use clap::Parser as _;
 
@@ -23,6 +28,12 @@ use crate::{
     report::{Printer, Problem, record::Record, text},
 };
 
+/// What is said of a push that has taken too long.
+const SPENT: &str = "the time budget is spent";
+
+/// Time that nobody counts.
+const A_MOMENT: Duration = Duration::from_secs(1);
+
 /// How to push all the same.
 const SKIP: &str = "git push --no-verify";
 
@@ -35,10 +46,12 @@ pub(super) fn run(
 ) -> Result<ExitCode, Failed> {
     let mut lines = String::new();
     std::io::stdin().read_to_string(&mut lines)?;
-    let around = Project::open(folder)?;
+    let (around, began) = (Project::open(folder)?, Instant::now());
     for pushed in Pushed::read(&lines) {
         let replica = Replica::of(&Git::at(&around.folder), &pushed, remote, address)?;
-        let push = Push { around: &around, folder, pushed: &pushed, environment, printer };
+        // the budget is that of the whole push
+        let left = around.file.hook.budget.map(|budget| budget.saturating_sub(began.elapsed()));
+        let push = Push { around: &around, folder, pushed: &pushed, environment, printer, left };
         let code = push.check(&replica)?;
         if code != ExitCode::Success {
             return Ok(code);
@@ -56,6 +69,8 @@ struct Push<'p> {
     pushed: &'p Pushed,
     environment: &'p Environment,
     printer: &'p Printer,
+    /// What is left of the time budget, where there is one.
+    left: Option<Duration>,
 }
 
 /// What a push asks for.
@@ -73,6 +88,9 @@ impl Push<'_> {
             self.say(&format!("{}: no `.gitlab-ci.yml`, nothing to run", self.title()));
             return Ok(ExitCode::Success);
         }
+        if self.left == Some(Duration::ZERO) {
+            return Ok(self.verdict(Outcome::Unknown(SPENT), hook));
+        }
         let began = Instant::now();
         let result = match self.wanted(&project) {
             Ok(Some(wanted)) => self.run(project, wanted),
@@ -89,7 +107,7 @@ impl Push<'_> {
                 failed.code
             }
         };
-        let is_spent = code == ExitCode::Interrupted && hook.budget.is_some_and(|it| began.elapsed() >= it);
+        let is_spent = code == ExitCode::Interrupted && self.left.is_some_and(|it| began.elapsed() >= it);
         Ok(self.verdict(Outcome::of(code, is_spent), hook))
     }
 
@@ -127,7 +145,7 @@ impl Push<'_> {
         });
         let mut arguments = parse(&words)?;
         let hook = &self.around.file.hook;
-        arguments.time_limit = hook.budget;
+        arguments.time_limit = self.left;
         let number = Run::next_number(&project.own_folder());
         let planned = Planned::new(project, &arguments.pipeline, arguments.source, number, self.printer)?;
         if planned.diagnostics.has_errors() {
@@ -165,8 +183,12 @@ impl Push<'_> {
         };
         let usual = usual::duration(&project.own_folder(), arguments.selected.as_slice(), pipeline);
         let usual = usual.map_or_else(String::new, |usual| format!(", usually {}", text::took(usual)));
-        let limit =
-            arguments.time_limit.map_or_else(String::new, |it| format!(", at most {}", text::took(it)));
+        let limit = match (self.left, self.around.file.hook.budget) {
+            (Some(left), Some(budget)) if left + A_MOMENT < budget => {
+                format!(", {} left of {}", text::took(left), text::took(budget))
+            }
+            (_, budget) => budget.map_or_else(String::new, |it| format!(", at most {}", text::took(it))),
+        };
         self.say(&format!("{}: {what}{}{usual}{limit}; to skip: {SKIP}", self.title(), place.words()));
     }
 
@@ -200,7 +222,7 @@ impl Outcome {
             // blocked on a manual job is as far as GitLab would come by itself
             ExitCode::Success | ExitCode::Blocked => Self::Passed,
             ExitCode::EngineFailed => Self::Unknown("the pipeline could not be run"),
-            ExitCode::Interrupted if is_spent => Self::Unknown("the time budget is spent"),
+            ExitCode::Interrupted if is_spent => Self::Unknown(SPENT),
             ExitCode::PipelineFailed | ExitCode::Usage | ExitCode::Interrupted => Self::Failed(code),
         }
     }
