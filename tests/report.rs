@@ -682,6 +682,36 @@ mod served {
     }
 
     #[test]
+    fn a_run_that_goes_on_is_told_from_one_that_was_killed() {
+        let argument = format!("4{:06}", std::process::id() % 1_000_000);
+        let script = format!("image: busybox:1.36\nunit: {{ script: [echo before, sleep {argument}] }}\n");
+        let (project, machine) = (Project::with(&script), Machine::new());
+        let arguments = ["run", "--engine", "embedded", "--image-fallback", "host", "--format", "json"];
+        let mut run = Running(machine.podline(&project, &arguments).start());
+        let mut lines = BufReader::new(run.0.stdout.take().expect("stdout is piped")).lines();
+        let is_script = |line: Result<String, _>| line.expect("a line").contains("\"line\":\"before\"");
+        assert!(lines.any(is_script), "the script never ran");
+        let report = || {
+            let json = machine.podline(&project, &["report", "--format", "json"]).run().expect(0).stdout;
+            serde_json::from_str::<Value>(&json).expect("stdout is JSON")
+        };
+        assert_eq!((&report()["goes_on"], &report()["status"]), (&json!(true), &Value::Null));
+        run.0.kill().expect("it runs");
+        run.0.wait().expect("it has ended");
+        assert_eq!((&report()["goes_on"], &report()["status"]), (&json!(false), &Value::Null));
+        let junit = machine.podline(&project, &["report", "--format", "junit"]).run().expect(0).stdout;
+        assert!(junit.contains("<error message=\"the run did not come to its end\""), "{junit}");
+        let page = machine.podline(&project, &["report"]).run().expect(0).stdout;
+        let Some(mut page) = Page::of_file(&project.path().join(page.trim())) else { return };
+        assert_eq!(page.text("#run-status"), "unfinished");
+        page.click(".node");
+        page.until("document.getElementById('log').textContent.includes('before')");
+        // what the killed run has left goes with the next one
+        let next = Project::with("job: { image: none, script: [echo] }\n");
+        machine.podline(&next, &arguments).run().expect(0);
+    }
+
+    #[test]
     fn a_run_leaves_its_jobs_as_test_cases() {
         let configuration = "
 image: busybox:1.36
