@@ -28,6 +28,15 @@ pub enum Event {
         /// What.
         message: String,
     },
+    /// The run stops before what comes next (`--step`, `--speed`).
+    Upcoming(Upcoming),
+    /// The cluster is asked for something (`--narrate`).
+    Request {
+        /// What podline asks for, for people.
+        message: String,
+        /// The `kubectl` command that shows the same; none where there is no API server.
+        command: Option<String>,
+    },
     /// A job's pod is being made.
     JobStarted {
         /// The job.
@@ -131,6 +140,7 @@ impl Event {
             Self::JobFinished(finished) => {
                 Self::JobFinished(Box::new(Finished { job: below(finished.job.clone()), ..*finished }))
             }
+            Self::Upcoming(upcoming) => Self::Upcoming(Upcoming { job: upcoming.job.map(below), ..upcoming }),
             event => event,
         }
     }
@@ -179,6 +189,33 @@ pub struct OutlineJob {
     pub stage: String,
     /// The jobs it needs; `None` means all of earlier stages.
     pub needs: Option<Vec<String>>,
+}
+
+/// What happens next, told before it does.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Upcoming {
+    /// The stage.
+    pub stage: String,
+    /// The job of it; none where the stage begins.
+    pub job: Option<String>,
+    /// What will happen, for people.
+    pub what: String,
+    /// Why now, for people.
+    pub why: String,
+    /// What the run waits for.
+    pub until: Until,
+}
+
+/// What a run that has stopped waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Until {
+    /// Somebody presses Enter.
+    Enter,
+    /// A while, in seconds.
+    Seconds(#[serde(with = "seconds")] Duration),
+    /// Nothing.
+    Nothing,
 }
 
 /// Where in its life a running job is.

@@ -4,6 +4,7 @@ mod again;
 mod architecture;
 mod child_pipelines;
 mod compatibility;
+mod demo;
 mod embedded;
 mod explain;
 mod hook;

@@ -11,13 +11,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::config::keyword::duration;
 pub use output::OutputKind;
 
-/// Headings of the help: what decides which pipeline it is, how its jobs become pods, where those run.
+/// Headings of the help: what decides which pipeline it is, how its jobs become pods, where those run,
+/// what is said to who looks on.
 const PIPELINE: &str = "Pipeline";
 const EVENT: &str = "Event";
 const RUNNER: &str = "Runner";
 const CLUSTER: &str = "Cluster";
 /// What goes on from an earlier run.
 const AGAIN: &str = "Again";
+const DEMO: &str = "Demo";
 
 /// Runs your GitLab pipeline on this machine, as pods, before you push.
 #[derive(Debug, Parser)]
@@ -54,7 +56,8 @@ Examples:
   podline run --watch                  again whenever a file changes
   podline run --event merge_request    as a merge request into the default branch
   podline run --cluster dev            in the cluster that `podline cluster up dev` made
-  podline run --context staging        in an existing cluster, in a namespace of its own")]
+  podline run --context staging        in an existing cluster, in a namespace of its own
+  podline run --step --narrate         in front of a class: stage by stage, with what it asks of Kubernetes")]
     Run(Box<RunArguments>),
     /// Open a shell in a pod as the job's: with its image, variables, sources, caches and artifacts.
     #[command(
@@ -73,6 +76,8 @@ Artifacts of earlier jobs are those of the last run. When the shell ends, the po
         mut_arg("manual", |it| it.hide(true)),
         mut_arg("deploy", |it| it.hide(true)),
         mut_arg("no_delay", |it| it.hide(true)),
+        mut_arg("step", |it| it.hide(true)),
+        mut_arg("speed", |it| it.hide(true)),
         mut_arg("time_limit", |it| it.hide(true)),
         mut_arg("output", |it| it.hide(true))
     )]
@@ -330,6 +335,8 @@ pub struct RunArguments {
     pub kind: KindArguments,
     #[command(flatten)]
     pub existing: ExistingArguments,
+    #[command(flatten)]
+    pub demo: DemoArguments,
     /// Where pods run; `auto` unless set.
     #[arg(help_heading = CLUSTER, long, value_name = "ENGINE")]
     pub engine: Option<EngineKind>,
@@ -370,6 +377,32 @@ pub struct RunArguments {
     /// The name that `--output` had for `plain`.
     #[arg(long, hide = true, conflicts_with_all = ["output", "format"])]
     pub plain: bool,
+}
+
+/// What is said to who looks on.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DemoArguments {
+    /// Stop before each stage and each job, say what comes next and why, and wait for Enter.
+    #[arg(help_heading = DEMO, long, conflicts_with_all = ["shell_on_failure", "watch"])]
+    pub step: bool,
+    /// Say what is asked of Kubernetes, with the `kubectl` command that shows the same.
+    #[arg(help_heading = DEMO, long)]
+    pub narrate: bool,
+    /// Wait a while before each stage and each job; jobs themselves take as long as ever.
+    #[arg(help_heading = DEMO, long, value_name = "SPEED")]
+    pub speed: Option<Speed>,
+}
+
+/// `--speed`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Speed {
+    /// 4 seconds: time to explain.
+    Slow,
+    /// 1.5 seconds: time to read.
+    Normal,
+    /// No wait, as without the flag.
+    Fast,
 }
 
 /// `--engine`.

@@ -55,8 +55,12 @@ fn view_of(arguments: &Arguments) -> Option<View> {
         Command::Hook(HookCommand::Run { .. }) => None,
         _ => return None,
     };
-    let in_file = || ProjectFile::read(&arguments.directory).ok()?.run.output;
-    Some(match typed.or_else(in_file)? {
+    let file = ProjectFile::read(&arguments.directory).unwrap_or_default().run;
+    let steps = matches!(&arguments.command, Command::Run(run) if run.demo.step || file.step);
+    // what a run says when it stops stays in the terminal, to be read again
+    let chosen = typed.or(file.output).or(steps.then_some(OutputKind::Plain))?;
+    Some(match chosen {
+        OutputKind::Live if steps => View::Plain,
         OutputKind::Live => View::Live,
         OutputKind::Plain => View::Plain,
         OutputKind::Json => View::Json,

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 
 use super::{
-    args::{EngineKind, ImageFallback, OutputKind},
+    args::{EngineKind, ImageFallback, OutputKind, Speed},
     variables::Written,
 };
 use crate::config::keyword::duration;
@@ -103,6 +103,12 @@ pub struct Run {
     pub var_file: Vec<PathBuf>,
     /// `--output`.
     pub output: Option<OutputKind>,
+    /// `--step`.
+    pub step: bool,
+    /// `--narrate`.
+    pub narrate: bool,
+    /// `--speed`.
+    pub speed: Option<Speed>,
 }
 
 /// Why a `podline.toml` cannot be used.

@@ -106,6 +106,11 @@ fn pager(named: Option<String>) -> String {
     }
 }
 
+/// Whether somebody can be asked.
+pub fn stdin_is_terminal() -> bool {
+    std::io::stdin().is_terminal()
+}
+
 /// `KUBECONFIG` is a list, of which empty names are left out.
 fn kubeconfig(home: Option<&Path>) -> Vec<PathBuf> {
     let listed: Vec<PathBuf> = env::var_os("KUBECONFIG")

@@ -71,6 +71,8 @@ pub struct Place {
     pub pods: Arc<dyn Pods>,
     /// What there is room for.
     pub free: Free,
+    /// The arguments with which `kubectl` finds the namespace; none where there is no API server.
+    pub kubectl: Option<Vec<String>>,
 }
 
 /// Takes the steps of the work as they happen. Called from many places, so it must be quick.

@@ -15,7 +15,7 @@ use super::printer::Printer;
 use super::screen::Screen;
 use super::theme::{Label, Look, Theme};
 use super::tty::{self, Signals, Tty};
-use super::{failure, frame, plain, text};
+use super::{demo, failure, frame, plain, text};
 use crate::event::{Event, Status};
 
 /// How often the view is drawn at most. A spinner moves every second time.
@@ -116,6 +116,8 @@ fn announce(event: &Event, model: &Model, theme: &Theme, width: usize) -> Vec<St
             text::hang(&head, &format!("{step}{}{}", theme.separator(), text::took(*took)), width)
         }
         Event::Notice { message } => text::hang(&theme.paint(Label::Help, "note: "), message, width),
+        Event::Upcoming(upcoming) => demo::upcoming(upcoming, theme, width),
+        Event::Request { message, command } => demo::request(message, command.as_deref(), theme, width),
         Event::JobRemark { job, message } => {
             text::hang(&theme.paint(Label::Help, "note: "), &format!("`{job}`: {message}"), width)
         }

@@ -15,6 +15,7 @@
 
 pub mod annotations;
 pub mod curtain;
+mod demo;
 pub mod diagnostics;
 pub mod error;
 pub mod explain;

@@ -138,7 +138,10 @@ impl Model {
                 });
             }
             Event::JobFinished(finished) => self.finish(finished, now),
-            Event::Notice { .. } | Event::StageFinished { .. } => {}
+            Event::Notice { .. }
+            | Event::StageFinished { .. }
+            | Event::Upcoming(_)
+            | Event::Request { .. } => {}
             Event::Canceling { message } => self.canceling = Some(message.clone()),
             Event::Blocked { jobs } => self.blocked.clone_from(jobs),
             Event::PipelineFinished { status, jobs, took } => {

@@ -3,7 +3,7 @@
 use super::model::Model;
 use super::text;
 use super::theme::{Label, Look, Theme};
-use super::{failure, frame, junit};
+use super::{demo, failure, frame, junit};
 use crate::event::{Event, Finished, Phase, Status};
 
 /// Names in front of output are filled up to at most this many columns.
@@ -17,6 +17,8 @@ pub fn lines(event: &Event, model: &Model, theme: &Theme) -> Vec<String> {
         Event::SetupStarted { step } => vec![format!("{step} ...")],
         Event::SetupFinished { step, took } => vec![format!("{step}: done in {}", text::took(*took))],
         Event::Notice { message } => vec![format!("note: {message}")],
+        Event::Upcoming(upcoming) => demo::upcoming(upcoming, theme, usize::MAX),
+        Event::Request { message, command } => demo::request(message, command.as_deref(), theme, usize::MAX),
         Event::JobStarted { job, attempt, runner } => {
             let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
             let on = runner.as_ref().map_or_else(String::new, |runner| format!(" on {runner}"));

@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    event::{Event, Failure, Outline, Tests},
+    event::{Event, Failure, Outline, Tests, Until},
     pipeline::{JobId, Pipeline},
 };
 
@@ -45,6 +45,16 @@ pub trait Trigger: Send + Sync {
     /// # Errors
     /// How the trigger job ends when GitLab would not create the pipeline.
     async fn create(&self, job: JobId, number: u32) -> Result<Child, Box<Outcome>>;
+}
+
+/// Holds a run before what comes next.
+#[async_trait]
+pub trait Pace: std::fmt::Debug + Send + Sync {
+    /// What it waits for.
+    fn until(&self) -> Until;
+
+    /// Waits for it.
+    async fn wait(&self);
 }
 
 /// A pipeline with those who do its work.

@@ -139,7 +139,7 @@ impl Provisioner for Embedded {
         let pods = EmbeddedPods::new(program, surroundings, resolv, supply, Arc::clone(&network));
         let up = Up { pods: pods.clone(), network, _lock: lock };
         *self.up.lock().unwrap_or_else(PoisonError::into_inner) = Some(up);
-        Ok(Place { pods: Arc::new(pods), free: node::free() })
+        Ok(Place { pods: Arc::new(pods), free: node::free(), kubectl: None })
     }
 
     async fn down(&self) -> Result<(), Error> {

@@ -40,6 +40,17 @@ impl Existing {
     pub(super) fn target(&self) -> Target<'_> {
         Target { kubeconfig: &self.kubeconfig, context: Some(&self.context) }
     }
+
+    /// The arguments with which `kubectl` finds a namespace. It takes one file; of several it reads the same
+    /// list that podline has read, from `KUBECONFIG`.
+    fn kubectl(&self, namespace: &str) -> Vec<String> {
+        let file = match self.kubeconfig.as_slice() {
+            [file] => vec!["--kubeconfig".to_owned(), file.display().to_string()],
+            _ => Vec::new(),
+        };
+        let rest = ["--context", &self.context, "--namespace", namespace].map(str::to_owned);
+        file.into_iter().chain(rest).collect()
+    }
 }
 
 /// A place for pods in a cluster that somebody else made.
@@ -115,7 +126,8 @@ impl Provisioner for ExistingEngine {
         let belongs =
             self.used.lock().await.as_ref().and_then(|used| Some(used.lease.as_ref()?.owner.clone()));
         let pods = KubePods::new(client.clone(), client, &namespace.name, &self.owner.selector());
-        Ok(Place { pods: Arc::new(pods.belonging_to(belongs)), free })
+        let kubectl = Some(self.existing.kubectl(&namespace.name));
+        Ok(Place { pods: Arc::new(pods.belonging_to(belongs)), free, kubectl })
     }
 
     async fn down(&self) -> Result<(), Error> {

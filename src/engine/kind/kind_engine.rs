@@ -259,6 +259,8 @@ impl Provisioner for KindEngine {
         let acting = acting(target, &own, namespace).await?;
         let pods = Api::namespaced(own.clone(), &namespace.name);
         let folder = cluster.folder().to_owned();
+        let kubectl = ["--kubeconfig".to_owned(), cluster.kubeconfig.display().to_string()];
+        let kubectl = kubectl.into_iter().chain(["--namespace".to_owned(), namespace.name.clone()]);
         let mark = RunMark::set(&folder.join(remains::RUNS), &self.owner.run)?;
         *self.used.lock().await = Some(Used { cluster, pods, mark });
         namespace::apply(&own, namespace).await?;
@@ -268,7 +270,7 @@ impl Provisioner for KindEngine {
         namespace::settle(&acting, &namespace.name).await?;
         let free = Free { nodes: node::look(&own).await?, ..Free::default() };
         let pods = KubePods::new(own, acting, &namespace.name, &self.owner.selector());
-        Ok(Place { pods: Arc::new(pods), free })
+        Ok(Place { pods: Arc::new(pods), free, kubectl: Some(kubectl.collect()) })
     }
 
     async fn provide(&self, images: &[String], progress: &Progress<'_>) {

@@ -99,7 +99,11 @@ impl Fold {
             }
             // what happens in a pipeline comes without its path here
             Event::Downstream { .. } | Event::PipelineStarted(_) => {}
-            Event::JobOutput { .. } | Event::StageFinished { .. } | Event::Blocked { .. } => {}
+            Event::JobOutput { .. }
+            | Event::StageFinished { .. }
+            | Event::Blocked { .. }
+            | Event::Upcoming(_)
+            | Event::Request { .. } => {}
         }
     }
 

@@ -39,11 +39,10 @@ impl Dispatcher {
                 let message = format!("`{name}` failed, and the workflow cancels on a failure");
                 self.send(pipeline, Event::Canceling { message }).await;
             }
-            Action::Cancel(job) => {
-                if let Some(running) = self.running.get(&(pipeline, job)) {
-                    running.cancel.cancel();
-                }
-            }
+            Action::Cancel(job) => match self.running.get(&(pipeline, job)) {
+                Some(running) => running.cancel.cancel(),
+                None => self.drop_held((pipeline, job)),
+            },
             Action::Changed { job, status, reason } => {
                 let job = self.name((pipeline, job));
                 self.send(pipeline, Event::JobStatus { job, status, reason }).await;
@@ -58,7 +57,7 @@ impl Dispatcher {
                     Happening::DelayOver((pipeline, job))
                 });
             }
-            Action::Start { job, attempt } => self.start((pipeline, job), attempt).await,
+            Action::Start { job, attempt } => self.hold_or_start((pipeline, job), attempt).await,
             // The first pipeline is told of when all others have ended.
             Action::Finished { .. } if pipeline == PipelineId::ROOT => {}
             Action::Finished { .. } => self.finished(pipeline).await,
@@ -75,7 +74,10 @@ impl Dispatcher {
     /// Says what the end of an attempt counts as.
     async fn tell_end(&mut self, key: Key, end: Ended) {
         let outcome = self.outcomes.remove(&key).unwrap_or_else(|| self.outcome_of_child(key, end.status));
-        let Some(running) = self.running.remove(&key) else { return };
+        let Some(running) = self.running.remove(&key) else {
+            let status = Event::JobStatus { job: self.name(key), status: end.status, reason: None };
+            return self.send(key.0, status).await;
+        };
         let took = running.started.elapsed();
         if let Some(place) = running.place {
             self.slots.release(place);
@@ -127,7 +129,7 @@ impl Dispatcher {
         Outcome::bare(result)
     }
 
-    async fn start(&mut self, key: Key, number: u32) {
+    pub(super) async fn start(&mut self, key: Key, number: u32) {
         self.is_told = false;
         let is_trigger = self.branches[key.0.0].member.pipeline.job(key.1).trigger.is_some();
         let taken =

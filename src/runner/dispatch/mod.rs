@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,19 +14,22 @@ use tokio_util::sync::CancellationToken;
 
 mod apply;
 mod branch;
+mod held;
 mod outcome;
 mod slots;
 mod summary;
+mod upcoming;
 
 pub use summary::{JobSummary, Summary};
 
-use super::{AttemptResult, Child, Member, Outcome};
+use super::{AttemptResult, Child, Member, Outcome, Pace};
 use crate::{
     event::{Event, Status, Wish},
     pipeline::JobId,
     scheduler::{Delays, Deploy, Graph, Input, Options, PipelineId, Tree},
 };
 use branch::Branch;
+use held::Held;
 use slots::{Place, Slots};
 
 /// How long killed attempts have to end before they are given up.
@@ -50,6 +54,8 @@ pub struct DispatchOptions {
     pub reused: BTreeMap<String, String>,
     /// Whether somebody is there who may start jobs: a run that is blocked waits for them.
     pub attended: bool,
+    /// What holds the run before each stage and each job.
+    pub pace: Option<Arc<dyn Pace>>,
     /// When the run began: what [`Event::PipelineFinished`] and [`Summary::took`] count from.
     pub started: Instant,
 }
@@ -128,6 +134,7 @@ struct Dispatcher {
     is_told: bool,
     /// What is to be told first.
     reused: BTreeMap<String, String>,
+    held: Held,
 }
 
 /// A job of one of the pipelines.
@@ -148,6 +155,10 @@ enum Happening {
     Ended(Key, u32, Outcome),
     Created(Key, u32, Result<Child, Box<Outcome>>),
     DelayOver(Key),
+    /// What was held may begin.
+    GoOn,
+    /// An attempt that was held was canceled.
+    Dropped(Key),
     GraceOver,
 }
 
@@ -181,6 +192,7 @@ impl Dispatcher {
             attended: options.attended,
             is_told: false,
             reused: options.reused,
+            held: Held::new(options.pace),
         }
     }
 
@@ -292,6 +304,10 @@ impl Dispatcher {
                 self.created(key, created).await;
             }
             Happening::Ended(..) | Happening::Created(..) => {}
+            Happening::GoOn => self.go_on().await,
+            Happening::Dropped(key) => {
+                self.ended(key, Outcome::bare(AttemptResult::Canceled)).await;
+            }
             Happening::DelayOver((pipeline, job)) => {
                 self.handle(pipeline, Input::DelayOver(job)).await;
             }

@@ -1,4 +1,5 @@
 mod children;
+mod pace;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -107,6 +108,7 @@ impl Run {
             delays: Delays::Wait,
             reused: BTreeMap::new(),
             attended: false,
+            pace: None,
             started: Instant::now(),
         };
         change(&mut options);

@@ -18,8 +18,9 @@ use super::{
     choice::Choice,
     closing,
     interrupt::{self, Interrupt},
+    narrate::Narrated,
     outline::outline,
-    prepare,
+    pace, prepare,
     setup::Setup,
     site::{Level, Site},
     visit::{self, Open, Visits},
@@ -186,10 +187,17 @@ impl Work<'_> {
                 return Ok(End::Interrupted);
             }
         };
-        let (place, sources) = ready;
+        let (mut place, sources) = ready;
+        if self.arguments.demo.narrate || self.project.file.run.narrate {
+            place.pods = Narrated::of(&place, &chosen.namespace.name, events.clone());
+        }
         let fits =
             builds.all_pods().iter().filter_map(|pod| place.free.fits(pod)).min_by_key(|fits| fits.pods);
         let slots = self.slots(fits);
+        let pace = pace::chosen(self.arguments, &self.project.file.run);
+        if pace.is_unheard {
+            drop(events.send(Event::Notice { message: pace::NO_TERMINAL.to_owned() }).await);
+        }
         let (control, controls) = mpsc::channel(4);
         if slots.pods != self.slots(chosen.likely.clone()).pods {
             drop(events.send(Event::Notice { message: slots.sentence() }).await);
@@ -199,7 +207,7 @@ impl Work<'_> {
             visit: (self.look() != Look::Never).then(|| Arc::new(visits) as Arc<dyn Visit>),
             ..self.site(chosen, &builds, (&place, sources), slots.pods, events.clone())
         };
-        let options = DispatchOptions { attended, ..self.options(slots, started) };
+        let options = DispatchOptions { attended, pace: pace.pace, ..self.options(slots, started) };
         let deletions = site.deletions.clone();
         let mut run = pin!(dispatch(self.root(site, builds), options, controls, events));
         let summary = loop {
@@ -303,6 +311,7 @@ impl Work<'_> {
             delays: self.choice.delays,
             reused: self.choice.reuse.told(),
             attended: false,
+            pace: None,
             started,
         }
     }
