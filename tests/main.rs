@@ -17,6 +17,7 @@ mod plan;
 mod real_projects;
 mod report;
 mod runner_config;
+mod shell;
 mod suite;
 mod support;
 mod terminal;

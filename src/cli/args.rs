@@ -2,24 +2,30 @@
 
 #![expect(missing_docs, reason = "clap would print documentation of a flattened field as help")]
 
+mod cluster;
+mod demo;
+mod explain;
 mod output;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::ArgValueCandidates;
 
+use super::completion;
 use crate::config::keyword::duration;
+pub use cluster::{ClusterCommand, EngineKind, ExistingArguments, ImageFallback, KindArguments};
+pub use demo::{DemoArguments, Speed};
+pub use explain::{EvalArguments, ExplainArguments, GraphArguments, GraphFormat};
 pub use output::OutputKind;
 
-/// Headings of the help: what decides which pipeline it is, how its jobs become pods, where those run,
-/// what is said to who looks on.
+/// Headings of the help: what decides which pipeline it is, how its jobs become pods, where those run.
 const PIPELINE: &str = "Pipeline";
 const EVENT: &str = "Event";
 const RUNNER: &str = "Runner";
 const CLUSTER: &str = "Cluster";
 /// What goes on from an earlier run.
 const AGAIN: &str = "Again";
-const DEMO: &str = "Demo";
 
 /// Runs your GitLab pipeline on this machine, as pods, before you push.
 #[derive(Debug, Parser)]
@@ -112,12 +118,21 @@ Examples:
   podline lint --format github         the same as annotations of GitHub Actions")]
     Lint(LintArguments),
     /// Print the effective configuration as YAML.
+    #[command(after_help = "\
+Example:
+  podline config                       after includes, extends and !reference, as GitLab sees it")]
     Config(ConfigArguments),
     /// Print the Pod manifest of a job.
+    #[command(after_help = "\
+Examples:
+  podline pod test                                     what the job becomes
+  podline pod test --runner-config deploy/runner       as your runner would make it
+  podline pod test | kubectl apply --dry-run=server --filename -")]
     Pod(PodArguments),
     /// Print the trace of a job of the last run.
     Log {
         /// The job.
+        #[arg(add = ArgValueCandidates::new(completion::job_names))]
         job: String,
     },
     /// Write the report of a run: one HTML file that needs no network.
@@ -142,6 +157,7 @@ Example:
   podline artifacts build --output /tmp/build")]
     Artifacts {
         /// The job.
+        #[arg(add = ArgValueCandidates::new(completion::job_names))]
         job: String,
         /// Where to: a folder, made where it is not there, relative to the project.
         #[arg(short, long, value_name = "DIR")]
@@ -172,7 +188,22 @@ Example:
   podline run --cluster dev            starts at once, as often as you like
   podline cluster down                 at the end")]
     Cluster(ClusterCommand),
-    /// Print the completions for a shell.
+    /// Print the manual page, or write those of all commands into a folder.
+    #[command(after_help = "\
+Examples:
+  podline man | man -l -               read it
+  podline man ~/.local/share/man/man1  from now on `man podline-run` has it")]
+    Man {
+        /// The folder, made where it is not there.
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+    },
+    /// Print the completions for a shell: also of the names of jobs.
+    #[command(after_help = "\
+Examples:
+  source <(podline completions bash)      in ~/.bashrc
+  source <(podline completions zsh)       in ~/.zshrc, after compinit
+  podline completions fish | source       in ~/.config/fish/config.fish")]
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
@@ -310,7 +341,7 @@ pub enum ImageCommand {
 #[derive(Debug, Clone, Args)]
 pub struct RunArguments {
     /// Only these jobs and what they need.
-    #[arg(value_name = "JOB")]
+    #[arg(value_name = "JOB", add = ArgValueCandidates::new(completion::job_names))]
     pub selected: Vec<String>,
     /// Only what failed in the last run and what depends on it; what succeeded there is reused.
     #[arg(help_heading = AGAIN, long, conflicts_with_all = ["selected", "from"])]
@@ -354,7 +385,7 @@ pub struct RunArguments {
     #[arg(long, value_name = "WHAT", default_value = "worktree")]
     pub source: SourceKind,
     /// Start this manual job when its turn comes; may be given several times.
-    #[arg(long = "manual", value_name = "JOB")]
+    #[arg(long = "manual", value_name = "JOB", add = ArgValueCandidates::new(completion::job_names))]
     pub manual: Vec<String>,
     /// Start jobs that deploy or release: this one, or all without a name.
     #[arg(long, value_name = "JOB", num_args = 0..=1, default_missing_value = "*", require_equals = true)]
@@ -377,56 +408,6 @@ pub struct RunArguments {
     /// The name that `--output` had for `plain`.
     #[arg(long, hide = true, conflicts_with_all = ["output", "format"])]
     pub plain: bool,
-}
-
-/// What is said to who looks on.
-#[derive(Debug, Clone, Default, Args)]
-pub struct DemoArguments {
-    /// Stop before each stage and each job, say what comes next and why, and wait for Enter.
-    #[arg(help_heading = DEMO, long, conflicts_with_all = ["shell_on_failure", "watch"])]
-    pub step: bool,
-    /// Say what is asked of Kubernetes, with the `kubectl` command that shows the same.
-    #[arg(help_heading = DEMO, long)]
-    pub narrate: bool,
-    /// Wait a while before each stage and each job; jobs themselves take as long as ever.
-    #[arg(help_heading = DEMO, long, value_name = "SPEED")]
-    pub speed: Option<Speed>,
-}
-
-/// `--speed`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Speed {
-    /// 4 seconds: time to explain.
-    Slow,
-    /// 1.5 seconds: time to read.
-    Normal,
-    /// No wait, as without the flag.
-    Fast,
-}
-
-/// `--engine`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EngineKind {
-    /// What this machine can run.
-    Auto,
-    /// A kind cluster.
-    Kind,
-    /// An existing cluster, named with `--context`.
-    Kube,
-    /// Namespaces and cgroups of this machine, without Docker. Linux only.
-    Embedded,
-}
-
-/// `--image-fallback`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ImageFallback {
-    /// Nothing: the job fails.
-    None,
-    /// The host's own file system.
-    Host,
 }
 
 /// `--source`.
@@ -489,6 +470,7 @@ pub struct ConfigArguments {
 #[derive(Debug, Args)]
 pub struct PodArguments {
     /// The job.
+    #[arg(add = ArgValueCandidates::new(completion::job_names))]
     pub job: String,
     #[command(flatten)]
     pub pipeline: PipelineArguments,
@@ -540,111 +522,6 @@ pub enum HookCommand {
         remote: String,
         /// Its address.
         address: Option<String>,
-    },
-}
-
-/// `podline explain`.
-#[derive(Debug, Args)]
-pub struct ExplainArguments {
-    /// The job: its key, or one instance of it.
-    pub job: String,
-    #[command(flatten)]
-    pub pipeline: PipelineArguments,
-    #[command(flatten)]
-    pub runner: RunnerArguments,
-    /// Text or JSON.
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Format,
-}
-
-/// `podline graph`.
-#[derive(Debug, Args)]
-pub struct GraphArguments {
-    #[command(flatten)]
-    pub pipeline: PipelineArguments,
-    /// The language of the picture.
-    #[arg(long, value_name = "FORMAT", default_value = "mermaid")]
-    pub format: GraphFormat,
-}
-
-/// `podline graph --format`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum GraphFormat {
-    /// Mermaid, which GitLab shows in Markdown.
-    Mermaid,
-    /// Graphviz.
-    Dot,
-    /// A picture for browsers.
-    Svg,
-}
-
-/// `podline eval`.
-#[derive(Debug, Args)]
-pub struct EvalArguments {
-    /// The expression.
-    pub expression: String,
-    #[command(flatten)]
-    pub pipeline: PipelineArguments,
-    /// Text or JSON.
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Format,
-    /// Exit with 1 when the expression is false.
-    #[arg(long)]
-    pub exit_code: bool,
-}
-
-/// How a kind cluster is made.
-#[derive(Debug, Clone, Args)]
-pub struct KindArguments {
-    /// kind's configuration of the cluster instead of podline's own.
-    #[arg(help_heading = CLUSTER, long, value_name = "PATH")]
-    pub kind_config: Option<PathBuf>,
-    /// The node image instead of kind's default.
-    #[arg(help_heading = CLUSTER, long, value_name = "IMAGE", env = "PODLINE_NODE_IMAGE")]
-    pub node_image: Option<String>,
-}
-
-/// Which existing cluster.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub struct ExistingArguments {
-    /// The context of an existing cluster to run in; podline never takes the current one.
-    #[arg(help_heading = CLUSTER, long, value_name = "NAME")]
-    pub context: Option<String>,
-    /// The namespace to run in instead of one that is made for the run.
-    #[arg(help_heading = CLUSTER, long, value_name = "NAME")]
-    pub namespace: Option<String>,
-    /// The kubeconfig that has the context instead of those of `KUBECONFIG`.
-    #[arg(help_heading = CLUSTER, long, value_name = "PATH")]
-    pub kubeconfig: Option<PathBuf>,
-}
-
-/// `podline cluster`.
-#[derive(Debug, Subcommand)]
-pub enum ClusterCommand {
-    /// Make a cluster that stays, for `podline run --cluster NAME`.
-    Up {
-        /// Its name.
-        #[arg(default_value = "dev")]
-        name: String,
-        #[command(flatten)]
-        kind: KindArguments,
-    },
-    /// Remove a cluster.
-    Down {
-        /// Its name.
-        #[arg(default_value = "dev")]
-        name: String,
-    },
-    /// List podline's clusters.
-    List {
-        /// Text or JSON.
-        #[arg(long, value_name = "FORMAT", default_value = "text")]
-        format: Format,
-    },
-    /// Remove what runs that were killed have left behind, here or in an existing cluster.
-    Prune {
-        #[command(flatten)]
-        existing: ExistingArguments,
     },
 }
 

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod builds;
 mod command;
+mod completion;
 pub mod context;
 mod elsewhere;
 mod engine;
@@ -23,7 +24,8 @@ pub mod view;
 pub use exit_code::ExitCode;
 pub use failed::Failed;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use clap_complete::CompleteEnv;
 
 use crate::report::{Printer, printer::View};
 use args::{Arguments, Command, HookCommand, OutputKind};
@@ -34,6 +36,8 @@ use settings::Environment;
 pub fn main() -> ExitCode {
     // the one crypto provider of the process; it is set already where a test calls this twice
     drop(rustls::crypto::ring::default_provider().install_default());
+    // answers a shell, where it was one that started this process, and ends it
+    CompleteEnv::with_factory(Arguments::command).complete();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),

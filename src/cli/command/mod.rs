@@ -11,6 +11,7 @@ mod hook;
 mod image;
 mod lint;
 mod log;
+mod man;
 mod plan;
 pub(super) mod pod;
 mod report;
@@ -49,6 +50,7 @@ pub(super) fn run(
         Command::Pod(arguments) => pod::pod(folder, arguments, printer),
         Command::Image(command) => image::image(command, environment, printer),
         Command::Eval(arguments) => eval::eval(folder, arguments, printer),
+        Command::Man { folder } => man::man(folder.as_deref(), printer),
         Command::Completions { shell } => completions::completions(*shell, printer),
     }
 }
