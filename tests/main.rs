@@ -9,6 +9,7 @@ mod embedded;
 mod explain;
 mod hook;
 mod includes;
+mod init;
 mod interrupts;
 mod kind;
 mod kube;

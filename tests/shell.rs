@@ -72,7 +72,7 @@ fn zsh_takes_the_completions() {
 fn every_command_has_a_manual_page_that_is_right() {
     let project = Project::fixture("failing");
     project.podline(&["man", "pages"]).run().expect(0);
-    for page in ["podline.1", "podline-run.1", "podline-cluster-up.1"] {
+    for page in ["podline.1", "podline-run.1", "podline-init.1", "podline-cluster-up.1"] {
         let text = project.read(&format!("pages/{page}"));
         assert!(text.contains(".SH NAME") && text.contains(".SH OPTIONS"), "{page}");
     }

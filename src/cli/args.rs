@@ -88,6 +88,12 @@ Artifacts of earlier jobs are those of the last run. When the shell ends, the po
         mut_arg("output", |it| it.hide(true))
     )]
     Shell(Box<RunArguments>),
+    /// Write a first `.gitlab-ci.yml` for a project that has none.
+    #[command(after_help = "\
+Examples:
+  podline init                         looks at the project, and writes a small one to begin with
+  podline init --print                 shows what it would write")]
+    Init(InitArguments),
     /// Show what would run, in which order, and why or why not.
     #[command(after_help = "\
 Examples:
@@ -435,6 +441,14 @@ pub struct PlanArguments {
     /// Text or JSON.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Format,
+}
+
+/// `podline init`.
+#[derive(Debug, Args)]
+pub struct InitArguments {
+    /// Print it instead of writing it.
+    #[arg(long)]
+    pub print: bool,
 }
 
 /// `podline lint`.

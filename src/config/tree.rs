@@ -78,7 +78,7 @@ fn resolve(included: Included, diagnostics: &mut Diagnostics) -> Tree {
 fn unreadable(name: &str, error: &LoadError) -> Diagnostic {
     match error {
         LoadError::NotFound => Diagnostic::error("missing-file", format!("there is no file `{name}`"), None)
-            .help("go to the root of a project, or name its file with `--file`"),
+            .help("go to the root of a project, name its file with `--file`, or let `podline init` write a first one"),
         error => {
             Diagnostic::error("unreadable-file", format!("the file `{name}` cannot be read: {error}"), None)
         }
@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(
             Project::default().problems(),
             [
-                " missing-file: there is no file `ci.yml`\n    go to the root of a project, or name its file with `--file`"
+                " missing-file: there is no file `ci.yml`\n    go to the root of a project, name its file with `--file`, or let `podline init` write a first one"
             ]
         );
     }

@@ -9,6 +9,7 @@ mod explain;
 mod graph;
 mod hook;
 mod image;
+mod init;
 mod lint;
 mod log;
 mod man;
@@ -50,6 +51,7 @@ pub(super) fn run(
         Command::Pod(arguments) => pod::pod(folder, arguments, printer),
         Command::Image(command) => image::image(command, environment, printer),
         Command::Eval(arguments) => eval::eval(folder, arguments, printer),
+        Command::Init(arguments) => init::init(folder, arguments, printer),
         Command::Man { folder } => man::man(folder.as_deref(), printer),
         Command::Completions { shell } => completions::completions(*shell, printer),
     }
