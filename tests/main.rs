@@ -2,6 +2,7 @@
 
 mod again;
 mod architecture;
+mod book;
 mod child_pipelines;
 mod compatibility;
 mod demo;
