@@ -12,6 +12,7 @@ mod hook;
 mod includes;
 mod init;
 mod interrupts;
+mod json;
 mod kind;
 mod kube;
 mod lint;
