@@ -138,10 +138,11 @@ impl<'v> View<'v> {
             let keys: Vec<_> = keys.chain(["q end the run".to_owned()]).collect();
             lines.push((Label::Muted, keys.join(self.theme.separator())));
         }
-        lines
-            .into_iter()
-            .map(|(label, line)| self.theme.paint(label, text::cut(&line, self.width, self.theme)))
-            .collect()
+        let (theme, width) = (self.theme, self.width);
+        let wrapped = move |(label, line): (Label, String)| {
+            text::wrap(&line, width).into_iter().map(move |line| theme.paint(label, line))
+        };
+        lines.into_iter().flat_map(wrapped).collect()
     }
 
     fn is_chosen(&self, job: &Job) -> bool {
