@@ -36,6 +36,10 @@ pub fn emit_with_places(mapping: &Mapping) -> Vec<(String, Option<Span>)> {
 
 fn written(mapping: &Mapping) -> Out {
     let mut out = Out::default();
+    if mapping.get("spec").is_some() {
+        // a job of this name; without a header before it, it would be taken for one
+        out.push_str("spec: {}\n---\n");
+    }
     if mapping.is_empty() {
         out.push_str("{}\n");
     } else {
@@ -269,6 +273,13 @@ mod tests {
         let documents =
             parse(source, text, &mut diagnostics).unwrap_or_else(|| panic!("{text}: {diagnostics:?}"));
         documents.content
+    }
+
+    #[test]
+    fn a_job_named_spec_is_not_taken_for_a_header() {
+        let written = emit(&read("spec: {inputs: {}}\n---\nspec: {script: make}\n"));
+        assert_eq!(written, "spec: {}\n---\nspec:\n  script: make\n");
+        assert_eq!(emit(&read(&written)), written);
     }
 
     fn nowhere() -> Span {

@@ -1,10 +1,9 @@
 //! The documents of a file: the configuration, or a `spec:` header and the configuration.
 
-use std::borrow::Cow;
-
 use libyaml_safer::{EventData, Parser};
 
 use super::{
+    given::Given,
     limits::MAX_BYTES,
     parser::{Reader, Stop, as_mapping},
 };
@@ -39,14 +38,13 @@ pub fn parse(source: SourceId, text: &str, diagnostics: &mut Diagnostics) -> Opt
 
 /// The roots of all documents that are not empty, as GitLab drops empty ones.
 fn roots(source: SourceId, text: &str, diagnostics: &mut Diagnostics) -> Result<Vec<Node>, Stop> {
-    // The parser panics where a block scalar ends without a line break; the reader takes it away again.
-    let ended = if text.ends_with(['\n', '\r']) { Cow::Borrowed(text) } else { format!("{text}\n").into() };
-    let mut bytes = ended.as_bytes();
+    let given = Given::of(text);
+    let mut bytes = given.text.as_bytes();
     let mut parser = Parser::new();
     // Given here, as libyaml would take the first bytes of some texts for UTF-16.
     parser.set_encoding(libyaml_safer::Encoding::Utf8);
     parser.set_input_string(&mut bytes);
-    let mut reader = Reader::new(parser, source, text, diagnostics);
+    let mut reader = Reader::new(parser, &given, source, text, diagnostics);
     let mut roots = Vec::new();
     loop {
         let event = reader.event()?;

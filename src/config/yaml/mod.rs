@@ -5,6 +5,7 @@
 
 mod block;
 mod document;
+mod given;
 mod limits;
 mod parser;
 mod scalar;

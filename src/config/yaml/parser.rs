@@ -6,6 +6,7 @@ use libyaml_safer::{Event, EventData, Mark, Parser, ScalarStyle};
 
 use super::{
     block::Block,
+    given::Given,
     limits::{Budget, MAX_DEPTH, MAX_EXPANDED_BYTES},
     syntax,
     tag::Tag,
@@ -22,6 +23,7 @@ pub(super) struct Stop;
 /// Reads nodes from the events of one text.
 pub(super) struct Reader<'parser, 'text, 'diagnostics> {
     parser: Parser<&'parser mut &'text [u8]>,
+    given: &'text Given,
     text: &'text str,
     source: SourceId,
     anchors: HashMap<String, Anchor>,
@@ -38,20 +40,23 @@ enum Anchor {
 }
 
 impl<'parser, 'text, 'diagnostics> Reader<'parser, 'text, 'diagnostics> {
-    /// A reader over the events of `parser`, whose input is `text`.
+    /// A reader over the events of `parser`, which is given `text` as it can take it.
     pub(super) fn new(
         parser: Parser<&'parser mut &'text [u8]>,
+        given: &'text Given,
         source: SourceId,
         text: &'text str,
         diagnostics: &'diagnostics mut Diagnostics,
     ) -> Self {
         let budget = Budget::new(MAX_EXPANDED_BYTES);
-        Self { parser, text, source, anchors: HashMap::new(), budget, diagnostics }
+        Self { parser, given, text, source, anchors: HashMap::new(), budget, diagnostics }
     }
 
     /// The next event.
     pub(super) fn event(&mut self) -> Result<Event, Stop> {
-        self.parser.parse().map_err(|error| self.stop(syntax::diagnostic(&error, self.source, self.text)))
+        self.parser
+            .parse()
+            .map_err(|error| self.stop(syntax::diagnostic(&error, self.given, self.source, self.text)))
     }
 
     /// Reads the root of a document. Anchors live as long as it; GitLab reads each document alone.
@@ -279,9 +284,9 @@ impl<'parser, 'text, 'diagnostics> Reader<'parser, 'text, 'diagnostics> {
         )
     }
 
-    /// The byte that a mark points at; the end where it lies behind the text, which was given a line break.
+    /// The byte that a mark points at.
     pub(super) fn byte(&self, mark: Mark) -> usize {
-        usize::try_from(mark.index).map_or(self.text.len(), |at| at.min(self.text.len()))
+        self.given.byte(mark)
     }
 
     /// The value of a scalar as it would be without the line break that the text was given: a block scalar
@@ -289,8 +294,7 @@ impl<'parser, 'text, 'diagnostics> Reader<'parser, 'text, 'diagnostics> {
     fn as_written(&self, mut value: String, style: ScalarStyle, end: Mark) -> String {
         let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
         let last_line = self.text.rsplit('\n').next().unwrap_or_default();
-        let reaches_over = usize::try_from(end.index).is_ok_and(|end| end > self.text.len());
-        if is_block && reaches_over && !last_line.trim().is_empty() && value.ends_with('\n') {
+        if is_block && self.given.is_behind(end) && !last_line.trim().is_empty() && value.ends_with('\n') {
             value.pop();
         }
         value

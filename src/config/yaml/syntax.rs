@@ -2,15 +2,16 @@
 
 use libyaml_safer::{Error, ErrorKind};
 
+use super::given::Given;
 use crate::config::{Diagnostic, SourceId, Span};
 
 /// Makes a diagnostic of libyaml's error.
-pub(super) fn diagnostic(error: &Error, source: SourceId, text: &str) -> Diagnostic {
+pub(super) fn diagnostic(error: &Error, given: &Given, source: SourceId, text: &str) -> Diagnostic {
     if error.kind() == ErrorKind::Reader {
         return unreadable(source, text);
     }
-    let problem_at = error.problem_mark().map_or(0, |mark| byte(mark.index));
-    let context_at = error.context_mark().map(|mark| byte(mark.index));
+    let problem_at = error.problem_mark().map_or(0, |mark| given.byte(mark));
+    let context_at = error.context_mark().map(|mark| given.byte(mark));
     // An open quote or bracket is found missing at the end; the mistake is where it begins.
     let runs_to_the_end = text.get(problem_at..).is_none_or(|rest| rest.trim().is_empty());
     let is_name = error.problem() == "did not find expected alphabetic or numeric character";
@@ -30,10 +31,6 @@ pub(super) fn diagnostic(error: &Error, source: SourceId, text: &str) -> Diagnos
         Some(hint) => diagnostic.help(hint),
         None => diagnostic,
     }
-}
-
-fn byte(index: u64) -> usize {
-    usize::try_from(index).expect("a text in memory has an index in usize")
 }
 
 /// The usual cause, by libyaml's words and the text around.

@@ -343,6 +343,29 @@ fn a_file_may_end_without_a_line_break() {
     }
 }
 
+#[test]
+fn a_comma_may_follow_a_tag() {
+    let table = [
+        ("a: [!str, b]", "{a: [, b]}"),
+        ("a: [1, !str,!str , 2]", "{a: [<1>, , , <2>]}"),
+        ("a: {b: !<tag:yaml.org,2002:str>, c: d}", "{a: {b: , c: d}}"),
+        ("a: [&x !str, *x]", "{a: [, ]}"),
+        ("a: [!str 'see !this, please', !str, \"!that, too\"]", "{a: [see !this, please, , !that, too]}"),
+        ("a: see !this, please # and !that, too\nb: [!str, c]", "{a: see !this, please, b: [, c]}"),
+        ("a: |\n  see !this, please\nb: [!str, c]", "{a: see !this, please\n, b: [, c]}"),
+    ];
+    for (text, expected) in table {
+        assert_eq!(content(text), expected, "{text:?}");
+    }
+    assert_eq!(
+        problems("a: [!reference, b]\nc: ["),
+        [
+            "1:5 invalid-reference: `!reference` takes a list of names",
+            "2:5 yaml-syntax: did not find expected node content while parsing a flow node",
+        ]
+    );
+}
+
 proptest! {
     #[test]
     fn no_text_makes_the_parser_panic(text in "\\PC*|[-?:,\\[\\]{}#&*!|>'\"%@` \n\ta-z0-9<=.~\r]{0,60}") {
