@@ -97,19 +97,17 @@ podline_stop() {
 }
 
 podline_start_timer() {
-	(
-		# A timer that is taken back takes its sleep with it.
-		trap 'kill "$podline_sleep"; exit 0' TERM
-		sleep "$1" &
-		podline_sleep=$!
-		# Only a sleep that has ended by itself means that the time is up.
-		wait "$podline_sleep" && kill -s USR1 "$podline_self"
-	) </dev/null >/dev/null 2>&1 &
+	# Only a sleep that has ended by itself means that the time is up.
+	(sleep "$1" && kill -s USR1 "$podline_self") </dev/null >/dev/null 2>&1 &
 	podline_timer=$!
 }
 
+# A timer that is taken back takes its sleep with it. TERM would get lost in a shell that has just been forked,
+# and a shell that is stopped starts no sleep any more.
 podline_stop_timer() {
-	[ -n "$podline_timer" ] && kill "$podline_timer" 2>/dev/null
+	[ -n "$podline_timer" ] || return
+	kill -s STOP "$podline_timer" 2>/dev/null
+	kill -s KILL $(podline_tree "$podline_timer") 2>/dev/null
 	podline_timer=
 }
 
@@ -127,11 +125,14 @@ podline_left() {
 }
 
 # The pod is being deleted: stop the script. An after_script that runs may go on for a while. A script whose
-# time is up is being stopped already, and it is the pod's own deadline that comes now.
+# time is up is being stopped already, and it is the pod's own deadline that comes now. The node counts that in
+# whole seconds from an earlier moment: it may even come first.
 podline_on_term() {
 	podline_interrupted=yes
 	[ "$podline_status" = timeout ] && return
 	podline_status=canceled
+	podline_left
+	[ "$podline_phase" = script ] && [ "$podline_left" -le 1 ] && podline_status=timeout
 	case $podline_phase in
 	script) podline_stop "$podline_child" ;;
 	after_script)

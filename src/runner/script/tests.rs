@@ -272,6 +272,46 @@ fn a_script_that_takes_too_long_is_stopped_and_no_after_script_follows() {
 }
 
 #[test]
+fn the_pod_s_own_deadline_may_come_a_little_before_the_time_limit() {
+    for shell in shells() {
+        let pod = Pod::with_after(&["echo begun", "sleep 30"], &["echo after"]).setting("job_limit=140");
+        pod.ready();
+        let mut child = pod.spawn(&shell);
+        wait_for(&mut child, "sleep 30");
+        terminate(&child);
+        let ended = pod.end(child);
+        assert!(ended.message.contains("end status=timeout"), "{shell:?}: {}", ended.message);
+        assert!(!ended.output.contains("echo after"), "{shell:?}: {}", ended.output);
+    }
+}
+
+#[test]
+fn nothing_of_the_supervisor_lives_longer_than_it() {
+    for shell in shells() {
+        // A short script: its timer is taken back while it is still being made.
+        for _ in 0..20 {
+            let pod = Pod::new(&["true"]);
+            pod.run(&shell);
+            let folder = pod.folder.path().to_string_lossy().into_owned();
+            let left = || processes().into_iter().filter(|line| line.contains(&folder)).collect::<Vec<_>>();
+            let started = Instant::now();
+            // What was killed takes a moment to go.
+            while !left().is_empty() {
+                assert!(started.elapsed() < Duration::from_secs(10), "{shell:?}: {:?}", left());
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    }
+}
+
+/// The command lines of what runs on this machine.
+fn processes() -> Vec<String> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).collect()
+}
+
+#[test]
 fn an_after_script_has_a_limit_of_its_own() {
     for shell in shells() {
         let pod = Pod::with_after(&["true"], &["sleep 30"]).setting("after_script_limit=0.3");
