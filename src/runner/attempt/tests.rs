@@ -147,7 +147,12 @@ impl Run {
         let folder = tempfile::tempdir().expect("a folder");
         let tar = folder.path().join("sources.tar");
         std::fs::write(&tar, "").expect("a file");
-        let sources = Sources { tar, files: ["README.md".to_owned()].into(), submodules: Vec::new() };
+        let sources = Sources {
+            tar,
+            files: ["README.md".to_owned()].into(),
+            submodules: Vec::new(),
+            empty: Vec::new(),
+        };
         let sources = SourceStore::with(Variant::of(&build).expect("it wants sources"), sources);
         let pods = Arc::new(pods);
         let executor = JobExecutor {

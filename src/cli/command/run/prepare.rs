@@ -44,6 +44,7 @@ pub(super) fn checkout(project: &Project, planned: &Planned) -> Checkout {
         event => format!("refs/remotes/origin/{}", event.ref_name()),
     };
     Checkout {
+        submodules: None,
         commit: project.head.sha.clone(),
         reference,
         remote_url: format!("https://{}/{path}.git", context.project.host),

@@ -104,10 +104,37 @@ impl Life<'_> {
         } else {
             record.note_green("Skipping Git checkout").await;
         }
-        if !sources.submodules.is_empty() {
-            let folders = sources.submodules.join("`, `");
-            record.warn(&format!("submodules are not fetched: `{folders}` is there, and empty")).await;
+        say_submodules(sources, &variant, record).await;
+    }
+}
+
+fn unwritten(error: &io::Error) -> End {
+    End::Failed(Failure {
+        reason: FailureReason::RunnerConfigurationError,
+        message: format!("the job's scripts could not be written: {error}"),
+        help: None,
+    })
+}
+
+async fn say_submodules(sources: &Sources, variant: &Variant, record: &mut Record) {
+    let empty = sources.empty.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
+    let Some(wanted) = &variant.submodules else {
+        if !empty.is_empty() {
+            record.warn(&format!("submodules are not fetched: {empty} is there, and empty")).await;
         }
         record.note_green("Skipping Git submodules setup").await;
+        return;
+    };
+    let how = if wanted.recursive { " recursively" } else { "" };
+    let depth = wanted.depth.map_or_else(String::new, |depth| format!(" with git depth set to {depth}"));
+    record.note_green(&format!("Updating/initializing submodules{how}{depth}...")).await;
+    for path in &sources.submodules {
+        record.note(&format!("Entering '{path}'")).await;
+    }
+    if !empty.is_empty() {
+        let text = format!(
+            "{empty}: not checked out, and podline fetches no submodules: `git submodule update --init` here brings them"
+        );
+        record.remark(&text).await;
     }
 }

@@ -1,13 +1,17 @@
 //! The `.git` of a checkout: shallow, HEAD detached, fetched from the user's own repository.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write},
     path::{Path, PathBuf},
     process::{Child, Stdio},
 };
 
-use super::{Checkout, index::index};
-use crate::git::{Git, GitError};
+use super::{Checkout, SourcesError, fault, index::index};
+use crate::{
+    git::{Git, GitError},
+    runner::files::tarball::Tarball,
+};
 
 /// A folder with a `.git` that commits are being fetched into.
 pub(super) struct Fetching {
@@ -73,9 +77,24 @@ impl GitFolder {
         self.git.run(&["reset", "--hard", "--quiet"]).map(drop)
     }
 
+    /// Adds to its configuration.
+    pub(super) fn configure(&self, text: &str) -> Result<(), GitError> {
+        let file = fs::OpenOptions::new().append(true).open(self.folder.path().join(".git/config"));
+        file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed)
+    }
+
+    /// Packs its `.git` as this folder.
+    pub(super) fn pack<W: Write>(&self, tarball: &mut Tarball<W>, target: &str) -> Result<(), SourcesError> {
+        let here = |source| fault(Path::new(target), source);
+        for (name, path) in self.files().map_err(here)? {
+            tarball.file(&format!("{target}/{name}"), &path).map_err(|source| fault(&path, source))?;
+        }
+        tarball.folder(&format!("{target}/refs/heads")).map_err(here)
+    }
+
     /// The files of `.git`, sorted, relative to it, without those that tell of this fetch: when it was
     /// and from where.
-    pub(super) fn files(&self) -> io::Result<Vec<(String, PathBuf)>> {
+    fn files(&self) -> io::Result<Vec<(String, PathBuf)>> {
         let mut files = Vec::new();
         collect(&self.folder.path().join(".git"), "", &mut files)?;
         files.retain(|(name, _)| !name.starts_with("logs/") && name != "FETCH_HEAD");

@@ -3,6 +3,7 @@
 mod checkout;
 mod index;
 mod store;
+mod submodules;
 
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use std::{
 };
 
 pub use store::{SourceStore, Variant};
+pub use submodules::Submodules;
 
 use super::tarball::Tarball;
 use crate::git::{Git, GitError};
@@ -45,6 +47,8 @@ pub struct Checkout {
     pub depth: Option<u32>,
     /// Whether there are files, or only a `.git` (`GIT_CHECKOUT`).
     pub has_files: bool,
+    /// Which submodules are checked out.
+    pub submodules: Option<Submodules>,
     /// `CI_PROJECT_DIR`.
     pub project_dir: String,
     /// When the files were checked out, in seconds since 1970: all of them have this time, as after a
@@ -59,8 +63,10 @@ pub struct Sources {
     pub tar: PathBuf,
     /// The files in it, relative to the project's folder, without those of `.git`.
     pub files: BTreeSet<String>,
-    /// Submodules and other repositories within: their folders are there, and empty.
+    /// Submodules that are checked out.
     pub submodules: Vec<String>,
+    /// Other submodules, and other repositories within: their folders are there, and empty.
+    pub empty: Vec<String>,
 }
 
 /// Why sources could not be packed.
@@ -93,16 +99,15 @@ pub fn pack(
         return bare(git, checkout, tar);
     }
     let fetch = GitFolder::start(git, checkout)?;
-    let (tarball, listed, fetched) = match choice {
+    let (mut tarball, listed, fetched) = match choice {
         SourceChoice::WorkingTree => {
             // Git fetches the commits while the files are being packed.
             let listed = list(git, &["ls-files", "-z", "--cached", "--others", "--exclude-standard"])?;
             let mut tarball = begin(checkout, tar)?;
-            files(&mut tarball, checkout, git.folder(), &listed)?;
+            files(&mut tarball, &checkout.project_dir, git.folder(), &listed)?;
             let fetched = fetch.finish()?;
             fetched.read_index()?;
-            let commit = checkout.commit.as_str();
-            let changed = git.bytes(&["diff-index", "-z", "--name-only", "--no-renames", commit])?;
+            let changed = modified(git, &checkout.commit)?;
             fetched.write_index(git.folder(), &changed, checkout.time)?;
             (tarball, listed, fetched)
         }
@@ -112,22 +117,49 @@ pub fn pack(
             fetched.write_index(fetched.git().folder(), b"", checkout.time)?;
             let listed = list(fetched.git(), &["ls-files", "-z", "--cached"])?;
             let mut tarball = begin(checkout, tar)?;
-            files(&mut tarball, checkout, fetched.git().folder(), &listed)?;
+            files(&mut tarball, &checkout.project_dir, fetched.git().folder(), &listed)?;
             (tarball, listed, fetched)
         }
     };
-    git_folder(tarball, &fetched, checkout, tar)?;
-    Ok(Sources { tar: tar.to_owned(), files: listed.files, submodules: listed.submodules })
+    let packed = match listed.submodules.as_slice() {
+        [] => submodules::Packed::default(),
+        paths => {
+            let root = match choice {
+                SourceChoice::WorkingTree => git.folder(),
+                SourceChoice::Head => fetched.git().folder(),
+            };
+            let parent = submodules::Parent {
+                git,
+                path: String::new(),
+                git_folder: ".git".to_owned(),
+                root: root.to_owned(),
+                url: checkout.remote_url.clone(),
+                commits: submodules::commits(if choice == SourceChoice::Head { fetched.git() } else { git })?,
+            };
+            submodules::pack(&mut tarball, &parent, paths, choice, checkout)?
+        }
+    };
+    fetched.configure(&packed.config)?;
+    end(tarball, &fetched, checkout, tar)?;
+    let (submodules, empty) = (packed.present, packed.missing);
+    Ok(Sources { tar: tar.to_owned(), files: listed.files, submodules, empty })
+}
+
+/// The paths, each with a zero byte after it, that are not as a commit has them.
+fn modified(git: &Git, commit: &str) -> Result<Vec<u8>, SourcesError> {
+    Ok(git.bytes(&["diff-index", "-z", "--name-only", "--no-renames", commit])?)
 }
 
 /// Packs a `.git` whose commits nobody has checked out.
 fn bare(git: &Git, checkout: &Checkout, tar: &Path) -> Result<Sources, SourcesError> {
     let fetched = GitFolder::start(git, checkout)?.finish()?;
-    git_folder(begin(checkout, tar)?, &fetched, checkout, tar)?;
-    Ok(Sources { tar: tar.to_owned(), files: BTreeSet::new(), submodules: Vec::new() })
+    end(begin(checkout, tar)?, &fetched, checkout, tar)?;
+    let none = Vec::new();
+    Ok(Sources { tar: tar.to_owned(), files: BTreeSet::new(), submodules: none.clone(), empty: none })
 }
 
-fn git_folder(
+/// Packs the project's `.git`, which comes last.
+fn end(
     mut tarball: Tarball<std::io::BufWriter<std::fs::File>>,
     fetched: &GitFolder,
     checkout: &Checkout,
@@ -136,10 +168,7 @@ fn git_folder(
     let target = format!("{}/.git", checkout.project_dir);
     // Git trusts the index only about files that are older than it.
     tarball.set_time(checkout.time + 1);
-    for (name, path) in fetched.files().map_err(|source| fault(tar, source))? {
-        tarball.file(&format!("{target}/{name}"), &path).map_err(|source| fault(&path, source))?;
-    }
-    tarball.folder(&format!("{target}/refs/heads")).map_err(|source| fault(tar, source))?;
+    fetched.pack(&mut tarball, &target)?;
     tarball.finish().and_then(|mut file| file.flush()).map_err(|source| fault(tar, source))?;
     Ok(())
 }
@@ -177,13 +206,14 @@ fn begin(
     Ok(tarball)
 }
 
+/// Packs files below `root` as those of the folder `target`.
 fn files<W: std::io::Write>(
     tarball: &mut Tarball<W>,
-    checkout: &Checkout,
+    target: &str,
     root: &Path,
     listed: &Listed,
 ) -> Result<(), SourcesError> {
-    let target = checkout.project_dir.trim_start_matches('/');
+    let target = target.trim_start_matches('/');
     for path in &listed.files {
         let from = root.join(path);
         tarball.file(&format!("{target}/{path}"), &from).map_err(|source| fault(&from, source))?;

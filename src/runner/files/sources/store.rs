@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{Checkout, DEPTH, SourceChoice, Sources, SourcesError, pack};
+use super::{Checkout, DEPTH, SourceChoice, Sources, SourcesError, Submodules, pack};
 use crate::{git::Git, runner::Build};
 
 /// The way in which a job wants its sources.
@@ -18,6 +18,8 @@ pub struct Variant {
     pub has_files: bool,
     /// `CI_PROJECT_DIR`, which `GIT_CLONE_PATH` sets.
     pub project_dir: String,
+    /// `GIT_SUBMODULE_STRATEGY` and its sisters.
+    pub submodules: Option<Submodules>,
 }
 
 impl Variant {
@@ -27,8 +29,10 @@ impl Variant {
             return None;
         }
         let depth = build.variable("GIT_DEPTH").and_then(|depth| depth.trim().parse().ok());
+        let depth = Some(depth.unwrap_or(DEPTH)).filter(|depth| *depth > 0);
         Some(Self {
-            depth: Some(depth.unwrap_or(DEPTH)).filter(|depth| *depth > 0),
+            depth,
+            submodules: Submodules::of(build, depth),
             has_files: !matches!(build.variable("GIT_CHECKOUT"), Some("false" | "0")),
             project_dir: build.project_dir.clone(),
         })
@@ -60,6 +64,7 @@ impl SourceStore {
             remote_url: String::new(),
             depth: None,
             has_files: true,
+            submodules: None,
             project_dir: String::new(),
             time: 0,
         };
@@ -84,6 +89,7 @@ impl SourceStore {
         let checkout = Checkout {
             depth: variant.depth,
             has_files: variant.has_files,
+            submodules: variant.submodules.clone(),
             project_dir: variant.project_dir.clone(),
             ..self.checkout.clone()
         };
@@ -99,8 +105,16 @@ mod tests {
 
     #[test]
     fn variables_say_how_a_job_wants_its_sources() {
-        let default =
-            || Variant { depth: Some(20), has_files: true, project_dir: "/builds/group/project".to_owned() };
+        let default = || Variant {
+            depth: Some(20),
+            has_files: true,
+            project_dir: "/builds/group/project".to_owned(),
+            submodules: None,
+        };
+        let with = |recursive| {
+            let submodules = Submodules { depth: Some(20), recursive, paths: Vec::new() };
+            Some(Variant { submodules: Some(submodules), ..default() })
+        };
         for (key, value, expected) in [
             ("GIT_STRATEGY", "fetch", Some(default())),
             ("GIT_STRATEGY", "clone", Some(default())),
@@ -111,6 +125,9 @@ mod tests {
             ("GIT_DEPTH", "many", Some(default())),
             ("GIT_CHECKOUT", "false", Some(Variant { has_files: false, ..default() })),
             ("GIT_CHECKOUT", "true", Some(default())),
+            ("GIT_SUBMODULE_STRATEGY", "none", Some(default())),
+            ("GIT_SUBMODULE_STRATEGY", "normal", with(false)),
+            ("GIT_SUBMODULE_STRATEGY", "recursive", with(true)),
         ] {
             let mut build = a_build(&[]);
             let (key, value) = (key.to_owned(), value.to_owned());

@@ -43,12 +43,23 @@ impl Repository {
     }
 
     fn pack(&self, choice: SourceChoice, reference: &str, into: &Path) -> Sources {
+        self.pack_with(None, choice, reference, into)
+    }
+
+    fn pack_with(
+        &self,
+        submodules: Option<Submodules>,
+        choice: SourceChoice,
+        reference: &str,
+        into: &Path,
+    ) -> Sources {
         let checkout = Checkout {
             commit: self.git(&["rev-parse", "HEAD"]),
             reference: reference.to_owned(),
             remote_url: "https://gitlab.com/group/project.git".to_owned(),
             depth: Some(DEPTH),
             has_files: true,
+            submodules,
             project_dir: "/builds/group/project".to_owned(),
             time: 1_700_000_000,
         };
@@ -156,8 +167,91 @@ fn a_submodule_is_an_empty_folder() {
     repository.git(&["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", &url, "inner"]);
     repository.git(&["commit", "-q", "-m", "submodule"]);
     let (_folder, git, sources) = unpacked(&repository, SourceChoice::WorkingTree);
-    assert_eq!(sources.submodules, ["inner"]);
+    assert_eq!(sources.empty, ["inner"]);
     assert_eq!(fs::read_dir(git.folder().join("inner")).expect("a folder").count(), 0);
+}
+
+/// A repository with the submodule `lib/inner`, which has the submodule `deep`.
+struct Nested {
+    outer: Repository,
+    _others: [Repository; 2],
+}
+
+impl Nested {
+    fn new() -> Self {
+        let (outer, inner, deep) = (Repository::new(), Repository::new(), Repository::new());
+        let add = |to: &Repository, of: &Repository, path: &str| {
+            let url = of.folder.path().to_string_lossy().into_owned();
+            let allow = "protocol.file.allow=always";
+            to.git(&["-c", allow, "submodule", "--quiet", "add", "--name", "the name", &url, path]);
+            to.git(&["commit", "-q", "-m", "submodule"]);
+        };
+        add(&inner, &deep, "deep");
+        add(&outer, &inner, "lib/inner");
+        let nested = Self { outer, _others: [inner, deep] };
+        let allow = "protocol.file.allow=always";
+        nested.outer.git(&["-c", allow, "submodule", "--quiet", "update", "--init", "--recursive"]);
+        nested
+    }
+
+    fn unpacked(&self, recursive: bool, choice: SourceChoice) -> (tempfile::TempDir, Git, Sources) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let tar = folder.path().join("sources.tar");
+        let wanted = Submodules { depth: Some(1), recursive, paths: Vec::new() };
+        let sources = self.outer.pack_with(Some(wanted), choice, "refs/remotes/origin/main", &tar);
+        let done = Command::new("tar").arg("-xpf").arg(&tar).arg("-C").arg(folder.path()).output();
+        assert!(done.expect("tar").status.success());
+        let git = Git::at(folder.path().join("builds/group/project"));
+        (folder, git, sources)
+    }
+}
+
+#[test]
+fn submodules_come_from_the_user_s_own_checkout() {
+    let nested = Nested::new();
+    nested.outer.write("lib/inner/kept", "changed here");
+    for (choice, kept, changed) in
+        [(SourceChoice::WorkingTree, "changed here", " M kept"), (SourceChoice::Head, "kept", "")]
+    {
+        let (_folder, git, sources) = nested.unpacked(true, choice);
+        assert_eq!(sources.submodules, ["lib/inner", "lib/inner/deep"], "{choice:?}");
+        assert!(sources.empty.is_empty(), "{choice:?}");
+        let inner = Git::at(git.folder().join("lib/inner"));
+        let ask = |git: &Git, words: &[&str]| git.run(words).expect("git");
+        assert_eq!(fs::read_to_string(inner.folder().join("kept")).expect("a file"), kept);
+        assert_eq!(ask(&inner, &["status", "--short"]), changed, "{choice:?}");
+        assert_eq!(ask(&inner, &["rev-list", "--count", "HEAD"]), "1", "GIT_SUBMODULE_DEPTH");
+        assert_eq!(ask(&inner, &["rev-parse", "--abbrev-ref", "HEAD"]), "HEAD", "detached");
+        let states = ask(&git, &["submodule", "status", "--recursive"]);
+        assert!(states.lines().all(|line| line.starts_with(' ')), "{states}");
+        assert_eq!(states.lines().count(), 2, "{states}");
+        assert!(inner.folder().join("deep/kept").exists());
+        assert_eq!(ask(&git, &["fsck"]), "");
+    }
+}
+
+#[test]
+fn only_a_recursive_strategy_goes_deeper() {
+    let (_folder, git, sources) = Nested::new().unpacked(false, SourceChoice::WorkingTree);
+    assert_eq!(
+        (sources.submodules, sources.empty),
+        (vec!["lib/inner".to_owned()], vec!["lib/inner/deep".to_owned()])
+    );
+    assert_eq!(fs::read_dir(git.folder().join("lib/inner/deep")).expect("a folder").count(), 0);
+}
+
+#[test]
+fn a_submodule_without_checkout_comes_from_what_git_has_kept_of_it() {
+    let nested = Nested::new();
+    nested.outer.git(&["submodule", "--quiet", "deinit", "--force", "lib/inner"]);
+    let (_folder, git, sources) = nested.unpacked(false, SourceChoice::WorkingTree);
+    assert_eq!(sources.submodules, ["lib/inner"]);
+    assert_eq!(fs::read_to_string(git.folder().join("lib/inner/kept")).expect("a file"), "kept");
+
+    fs::remove_dir_all(nested.outer.folder.path().join(".git/modules")).expect("a folder");
+    let (_folder, git, sources) = nested.unpacked(false, SourceChoice::WorkingTree);
+    assert_eq!((sources.submodules, sources.empty), (Vec::new(), vec!["lib/inner".to_owned()]));
+    assert_eq!(fs::read_dir(git.folder().join("lib/inner")).expect("a folder").count(), 0);
 }
 
 #[test]
@@ -170,6 +264,7 @@ fn a_commit_that_is_not_there_is_an_error_that_says_so() {
         remote_url: String::new(),
         depth: None,
         has_files: true,
+        submodules: None,
         project_dir: "/builds/group/project".to_owned(),
         time: 0,
     };
