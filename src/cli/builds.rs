@@ -127,7 +127,7 @@ impl Builds {
             slot,
             suffix: &names::suffix(&self.run, build.id, attempt + failures * 1000),
             build_command: script::build_command(build),
-            helper_command: script::helper_command(),
+            helper_command: script::helper_command(build),
             failed_pulls: failed_pulls.clone(),
         };
         pod(build, &self.settings, overwrites, &parts)

@@ -82,6 +82,10 @@ pub trait Pods: Send + Sync {
     }
 }
 
+/// The annotation that names a container which has work of its own, where the engine may take it for one that
+/// only carries files.
+pub const WORKS: &str = "podline.dev/works";
+
 /// The image id of a container that runs on the host's own file system, because its image could not be had.
 pub const HOST_IMAGE_ID: &str = "host:/";
 

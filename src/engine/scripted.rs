@@ -24,8 +24,10 @@ pub(crate) type Output = Box<dyn FnOnce(&Files) -> Vec<u8> + Send>;
 pub(crate) enum Step<T> {
     /// Nothing for a while.
     Sleep(Duration),
-    /// Nothing until files were carried in.
+    /// Nothing until all was carried in that a job needs.
     UntilCopied,
+    /// Nothing until a job's hook was carried in.
+    UntilHook,
     /// Nothing until the pod is deleted.
     UntilDeleted,
     /// This.
@@ -50,6 +52,8 @@ pub(crate) struct ScriptedPods {
     states: Mutex<VecDeque<Step<Pod>>>,
     later_states: Mutex<VecDeque<VecDeque<Step<Pod>>>>,
     log: Mutex<VecDeque<Step<Output>>>,
+    /// The log of the helper container.
+    pub(crate) helper_log: Mutex<VecDeque<Step<Output>>>,
     /// What [`Pods::list`] gives.
     pub(crate) listed: Vec<File>,
     /// The content of every file that is carried out.
@@ -72,6 +76,7 @@ impl ScriptedPods {
             states: Mutex::new(states.into_iter().collect()),
             later_states: Mutex::default(),
             log: Mutex::new(log.into_iter().collect()),
+            helper_log: Mutex::default(),
             listed: Vec::new(),
             content: Vec::new(),
             breaks: Mutex::default(),
@@ -113,7 +118,11 @@ impl ScriptedPods {
                         continue;
                     }
                     Step::UntilCopied => {
-                        copied.wait_for(Option::is_some).await.ok()?;
+                        copied.wait_for(|files| has(files, "/ready")).await.ok()?;
+                        continue;
+                    }
+                    Step::UntilHook => {
+                        copied.wait_for(|files| has(files, "/hook")).await.ok()?;
                         continue;
                     }
                     Step::UntilDeleted => {
@@ -147,8 +156,9 @@ impl Pods for ScriptedPods {
         self.play(steps).map(|given| given.map(|(pod, _)| pod)).boxed()
     }
 
-    fn log(&self, _pod: &str, _container: &str) -> BoxStream<'static, Result<Vec<u8>, Error>> {
-        let steps = std::mem::take(&mut *lock(&self.log));
+    fn log(&self, _pod: &str, container: &str) -> BoxStream<'static, Result<Vec<u8>, Error>> {
+        let log = if container == "helper" { &self.helper_log } else { &self.log };
+        let steps = std::mem::take(&mut *lock(log));
         self.play(steps).map(|given| given.map(|(output, files)| output(&files))).boxed()
     }
 
@@ -159,7 +169,7 @@ impl Pods for ScriptedPods {
         let files = read
             .and_then(|_| unpack(&bytes))
             .map_err(|error| Error::Failed { doing: "tar".to_owned(), cause: error.to_string() })?;
-        self.copied.send_replace(Some(files));
+        self.copied.send_modify(|copied| copied.get_or_insert_default().extend(files));
         Ok(())
     }
 
@@ -198,6 +208,10 @@ impl Pods for ScriptedPods {
         self.deleted.send_replace(true);
         Ok(())
     }
+}
+
+fn has(files: &Option<Files>, name: &str) -> bool {
+    files.as_ref().is_some_and(|files| files.keys().any(|path| path.ends_with(name)))
 }
 
 fn unpack(bytes: &[u8]) -> io::Result<Files> {

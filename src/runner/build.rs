@@ -123,6 +123,15 @@ impl Build {
         found.map(|variable| variable.value.as_str())
     }
 
+    /// What runs before its sources come: nothing where `GIT_STRATEGY` says that there are none
+    /// (`guardGetSourcesScriptHooks` in `shells/abstract.go`).
+    pub fn hook(&self) -> &[String] {
+        match self.variable("GIT_STRATEGY") {
+            Some("none" | "empty") => &[],
+            _ => &self.pre_get_sources_script,
+        }
+    }
+
     /// What the job sees of a variable: its value, or the path of the file that holds it.
     pub fn exported(&self, variable: &BuildVariable) -> String {
         match variable.file {

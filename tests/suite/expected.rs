@@ -183,6 +183,7 @@ pub(crate) struct Job {
     beside: Vec<&'static str>,
     ends_before: Option<&'static str>,
     leaves: Option<Vec<&'static str>>,
+    tested: Option<(u64, u64)>,
 }
 
 pub(crate) fn success(name: &'static str) -> Job {
@@ -259,6 +260,12 @@ impl Job {
         self
     }
 
+    /// Its reports have so many tests, and so many of them failed.
+    pub(crate) fn tested(mut self, total: u64, failed: u64) -> Self {
+        self.tested = Some((total, failed));
+        self
+    }
+
     fn missed(&self, run: &Run, project: &Project, missed: &mut Missed) {
         let name = self.name;
         let before = |one: (&str, &str), other: (&str, &str)| match (
@@ -301,6 +308,12 @@ impl Job {
         if let Some(code) = self.exit_code {
             missed.unless(finished["exit_code"] == code, || {
                 format!("the exit code of `{name}` is {code} and not {}", finished["exit_code"])
+            });
+        }
+        if let Some((total, failed)) = self.tested {
+            let tests = &finished["tests"];
+            missed.unless(tests["total"] == total && tests["failed"] == failed, || {
+                format!("`{name}` has {total} tests, {failed} of them failed, not {tests}")
             });
         }
         let is_allowed = finished["allowed"] == true;

@@ -24,6 +24,35 @@ fn with_history(project: &Project) {
     project.git(&["commit", "--quiet", "--allow-empty", "--message", "the last"]);
 }
 
+/// A submodule beside the project, with a change in the user's checkout of it.
+fn with_submodule(project: &Project) {
+    let script = "git init --quiet --initial-branch main ../library && cd ../library \
+        && echo committed >word && mkdir deep && echo inner >deep/word && git add --all \
+        && git -c user.name=A -c user.email=a@b commit --quiet --message library";
+    let made = Command::new("sh").args(["-c", script]).current_dir(project.path()).status();
+    assert!(made.expect("sh can be started").success());
+    let allow = "protocol.file.allow=always";
+    project.git(&["-c", allow, "submodule", "--quiet", "add", "../library", "lib"]);
+    project.git(&["commit", "--quiet", "--message", "submodule"]);
+    project.write("lib/word", "changed\n");
+}
+
+pub(crate) fn submodules() -> Fixture {
+    Fixture::new("submodules", "submodules, as far as the user's own checkout has them")
+        .prepared(with_submodule)
+        .run(
+            exits(0)
+                .job(success("normal").prints(&["changed", "inner", "library", " M word"]))
+                .job(success("none").prints(&["empty"]).says("submodules are not fetched: `lib`"))
+                .job(success("others").prints(&["empty"])),
+        )
+        .run(exits(0).with(&["--source", "head", "normal"]).job(success("normal").prints(&[
+            "committed",
+            "inner",
+            "library",
+        ])))
+}
+
 pub(crate) fn sources() -> Fixture {
     Fixture::new(
         "sources",

@@ -49,6 +49,33 @@ pub(crate) fn scripts() -> Fixture {
     )
 }
 
+pub(crate) fn hooks() -> Fixture {
+    Fixture::new("hooks", "`hooks:pre_get_sources_script`: what runs before the sources come").run(
+        exits(0)
+            .job(
+                success("before")
+                    .prints(&[
+                        "before the sources of before",
+                        "no sources yet",
+                        "the word is kept",
+                        "README.md",
+                    ])
+                    .says("podline checks out on the host: `git config --global advice.detachedHead false`"),
+            )
+            .job(failed("failing", 3).allowed().because("pre_get_sources_script").never("never"))
+            .job(success("without sources").prints(&["it runs"])),
+    )
+}
+
+pub(crate) fn junit() -> Fixture {
+    Fixture::new("junit", "`artifacts:reports:junit`: tests are summed up, and do not decide the job").run(
+        exits(0)
+            .job(failed("unit", 1).allowed().tested(3, 1))
+            .job(success("passes with failing tests").tested(3, 1))
+            .job(success("no report").says("JUnit report `report.xml` is not read")),
+    )
+}
+
 pub(crate) fn services() -> Fixture {
     Fixture::new("services", "a real PostgreSQL and a real Redis beside the job")
         .needs(servers::are_there)

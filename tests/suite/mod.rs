@@ -32,6 +32,7 @@ macro_rules! fixtures {
 fixtures! {
     order::hello, order::failing, order::held, order::slots, order::children, order::broken,
     jobs::scripts, jobs::services, jobs::ports, jobs::memory, jobs::pull, jobs::policies,
+    jobs::hooks, jobs::junit, files::submodules,
     files::sources, files::uncommitted, files::artifacts, files::keeping,
 }
 

@@ -101,8 +101,11 @@ pub const KEYWORDS: &[Keyword] = &[
     acted_on("except:refs"),
     acted_on("except:variables"),
     acted_on("extends"),
-    not_simulated("hooks", "no sources are fetched in the pod: they are checked out on the host"),
-    server_only("hooks:pre_get_sources_script", "as `hooks`"),
+    acted_on("hooks"),
+    partly(
+        "hooks:pre_get_sources_script",
+        "runs in the helper container; podline checks out on the host, so what it sets up for git has no effect",
+    ),
     not_simulated("id_tokens", "GitLab signs them; the variables hold dummy values"),
     not_simulated("identity", "GitLab signs it"),
     acted_on("image"),

@@ -28,7 +28,7 @@ use super::{
     },
     sandbox::plan::{News, Order},
 };
-use crate::engine::{Archive, Error, File, Pods};
+use crate::engine::{Archive, Error, File, Pods, WORKS};
 
 /// Bytes of an archive that are sent at once, and how many such pieces may wait.
 const PIECE: usize = 64 << 10;
@@ -122,6 +122,7 @@ impl Pods for EmbeddedPods {
         let surroundings = Surroundings {
             folder: self.shared.folder.join(&name),
             network: self.shared.network.of_next(),
+            carrier: self.shared.surroundings.carrier.clone().filter(|name| !works(pod, name)),
             ..self.shared.surroundings.clone()
         };
         // what is wrong with the pod is said before anything is pulled for it
@@ -192,6 +193,12 @@ impl Pods for EmbeddedPods {
         }
         Ok(())
     }
+}
+
+/// Whether a pod says of a container that it does more than carry files.
+fn works(pod: &Pod, container: &str) -> bool {
+    let annotations = pod.metadata.annotations.as_ref();
+    annotations.and_then(|all| all.get(WORKS)).is_some_and(|name| name == container)
 }
 
 /// Makes the folder of a pod with all that its sandbox finds there.

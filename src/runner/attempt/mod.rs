@@ -185,6 +185,7 @@ async fn conclude(end: End, upload: &Upload<'_>, record: &mut Record) -> (Attemp
     let nothing = Taken::default();
     let mark = match end {
         End::Canceled => return (AttemptResult::Canceled, nothing),
+        End::Hook(code) => return (failed(failure::hook_failed(code), Some(code)), nothing),
         End::Failed(failure) => return (failed(failure, None), nothing),
         End::OutOfMemory(failure) => {
             let taken = upload.run(false, record).await.unwrap_or_default();

@@ -189,6 +189,7 @@ impl Record {
                     match mark {
                         Mark::Script => self.section(Section::StepScript).await,
                         Mark::AfterScript => self.section(Section::AfterScript).await,
+                        Mark::Hook(_) => {}
                         Mark::Unhealthy(_) | Mark::Look(_) | Mark::End(_) => self.end_section(),
                     }
                     marks.push(mark);

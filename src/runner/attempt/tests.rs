@@ -71,6 +71,14 @@ fn mark(words: &'static str) -> Step<Output> {
     Step::Give(Box::new(move |files| format!("\x1epodline:{} {words}\n", nonce_of(files)).into_bytes()))
 }
 
+/// A mark of the helper container.
+fn hook_mark(words: &'static str) -> Step<Output> {
+    Step::Give(Box::new(move |files| {
+        let nonce = String::from_utf8_lossy(&files["scripts-42-7/hook"]);
+        format!("\x1epodline:{nonce} {words}\n").into_bytes()
+    }))
+}
+
 fn nonce_of(files: &Files) -> String {
     let settings = String::from_utf8_lossy(&files["scripts-42-7/job"]).into_owned();
     let nonce = settings.lines().find_map(|line| line.strip_prefix("nonce="));
@@ -716,6 +724,48 @@ async fn a_wrong_dotenv_report_fails_the_job() {
     pods.content = b"# comment\n".to_vec();
     let (failure, _) = Run::of(pods, a_build_that_keeps(UploadWhen::OnSuccess)).failure().await;
     assert!(failure.message.contains("line 1, `# comment`, is not `KEY=VALUE`"), "{}", failure.message);
+}
+
+fn a_build_with_hook() -> Build {
+    let mut build = a_build(&["make"]);
+    build.pre_get_sources_script = vec!["echo before".to_owned()];
+    build
+}
+
+fn pods_with_hook(end: &'static str) -> ScriptedPods {
+    let pods = ScriptedPods::new(up(), log(SUCCESS));
+    let steps = [Step::UntilHook, text("before\n"), hook_mark(end), Step::Forever];
+    *pods.helper_log.lock().expect("a log") = steps.into();
+    pods
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_hook_runs_before_the_sources_come() {
+    let run = Run::of(pods_with_hook("hook code=0"), a_build_with_hook());
+    let report = run.execute().await;
+    assert_eq!(report.outcome.result, AttemptResult::Success);
+    let order = ["Getting source from Git repository", "before\n", "Fetching changes", "hello\n"];
+    let places =
+        order.map(|text| report.trace.find(text).unwrap_or_else(|| panic!("{text}: {}", report.trace)));
+    assert!(places.is_sorted(), "{}", report.trace);
+    assert_eq!(run.pods.calls().iter().filter(|call| **call == Call::CopyIn).count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_fails_fails_the_job() {
+    let run = Run::of(pods_with_hook("hook code=3"), a_build_with_hook());
+    let (failure, code) = run.failure().await;
+    assert_eq!(failure.reason, FailureReason::ScriptFailure);
+    assert_eq!((failure.message.as_str(), code), ("pre_get_sources_script ended with exit code 3", Some(3)));
+    assert!(!run.pods.files().keys().any(|path| path.ends_with("/ready")), "the job never begins");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_has_no_more_time_than_the_job() {
+    let run = Run::of(ScriptedPods::new(up(), [Step::Forever]), a_build_with_hook());
+    *run.pods.helper_log.lock().expect("a log") = [Step::Forever].into();
+    let (failure, _) = run.failure().await;
+    assert_eq!(failure.reason, FailureReason::JobExecutionTimeout);
 }
 
 fn a_build_with_junit() -> Build {

@@ -155,6 +155,12 @@ pub fn timed_out(build: &Build) -> Failure {
     }
 }
 
+/// `hooks:pre_get_sources_script` failed: the sources never came.
+pub fn hook_failed(code: i32) -> Failure {
+    let message = format!("pre_get_sources_script ended with exit code {code}");
+    Failure { reason: FailureReason::ScriptFailure, message, help: None }
+}
+
 /// `after_script` failed where that counts (`AFTER_SCRIPT_IGNORE_ERRORS: "false"`).
 pub fn after_script_failed(mark: &EndMark) -> Failure {
     let how = match mark.after {

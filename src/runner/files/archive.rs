@@ -33,6 +33,36 @@ pub fn join(layers: impl IntoIterator<Item = PathBuf>, scripts: Vec<u8>) -> Arch
     Box::new(Joined { pieces })
 }
 
+/// What the helper container needs to run a job's hook, before its sources come: file variables, the script
+/// and, last, the mark that they are in place. Nothing where the job has none.
+///
+/// # Errors
+/// When a variable's name is no name for a file.
+pub fn hook(build: &Build, nonce: &str, time: u64) -> io::Result<Option<Vec<u8>>> {
+    let Some(script) = generate::hook(build) else { return Ok(None) };
+    let mut tarball = Tarball::new(Vec::new(), time);
+    temporary_files(&mut tarball, build)?;
+    let folder = script::folder(build);
+    tarball.text(&format!("{folder}/{}", script::HOOK_SCRIPT), script.as_bytes())?;
+    tarball.text(&format!("{folder}/{}", script::HOOK_READY), nonce.as_bytes())?;
+    let mut bytes = tarball.finish()?;
+    bytes.extend_from_slice(&END);
+    Ok(Some(bytes))
+}
+
+fn temporary_files(tarball: &mut Tarball<Vec<u8>>, build: &Build) -> io::Result<()> {
+    let temporary = generate::temporary_folder(build);
+    for (name, content) in generate::files(build) {
+        tarball.text(&format!("{temporary}/{name}"), content.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Bytes as an archive.
+pub fn of_bytes(bytes: Vec<u8>) -> Archive {
+    Box::new(io::Cursor::new(bytes))
+}
+
 /// The last part of a job's archive: an empty project folder where there are no sources, the files of
 /// file variables, the scripts, the supervisor's settings, and, as the very last, the mark that all of
 /// that is in place. `left` is what remained of the job's time when the build container began,
@@ -50,9 +80,9 @@ pub fn scripts(
 ) -> io::Result<Vec<u8>> {
     let mut tarball = Tarball::new(Vec::new(), time);
     tarball.folder(&build.project_dir)?;
-    let temporary = generate::temporary_folder(build);
-    for (name, content) in generate::files(build) {
-        tarball.text(&format!("{temporary}/{name}"), content.as_bytes())?;
+    // A hook has had them, and may have written into GITLAB_ENV.
+    if build.hook().is_empty() {
+        temporary_files(&mut tarball, build)?;
     }
     let folder = script::folder(build);
     tarball.text(&format!("{folder}/script"), generate::script(build).as_bytes())?;

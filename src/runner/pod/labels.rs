@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{Overwrites, PodParts, names};
-use crate::runner::Build;
+use crate::{
+    engine::WORKS,
+    runner::{Build, failure::HELPER},
+};
 
 /// The label that has the run's id, on everything that podline creates.
 pub const RUN: &str = "podline.dev/run";
@@ -46,6 +49,9 @@ pub fn annotations(build: &Build, overwrites: &Overwrites) -> BTreeMap<String, S
         ("project.runner.gitlab.com/id".to_owned(), build.project_id.to_string()),
     ]);
     annotations.extend(overwrites.annotations.clone());
+    if !build.hook().is_empty() {
+        annotations.insert(WORKS.to_owned(), HELPER.to_owned());
+    }
     annotations
 }
 

@@ -8,9 +8,26 @@ use crate::runner::Build;
 /// Name of the file whose `KEY=VALUE` lines later phases of the job export.
 const GITLAB_ENV: &str = "gitlab_runner_env";
 
+/// What runs in the helper container before the sources come, where the job has that.
+pub fn hook(build: &Build) -> Option<String> {
+    if build.hook().is_empty() {
+        return None;
+    }
+    let mut body = exports(build);
+    body.push_str(NO_GIT);
+    commands(&mut body, build.hook());
+    Some(wrap(&body, build))
+}
+
+/// GitLab's helper image has git, and hooks mostly set it up; podline checks out on the host, with what git
+/// is set up there. So its helper image needs none.
+const NO_GIT: &str = "command -v git >/dev/null || \
+    git() { echo \"podline checks out on the host: \\`git $*\\` has no effect\"; }\n";
+
 /// The script: `before_script` and `script` in one shell.
 pub fn script(build: &Build) -> String {
     let mut body = exports(build);
+    enter(&mut body, build);
     commands(&mut body, &build.script);
     wrap(&body, build)
 }
@@ -21,6 +38,7 @@ pub fn after_script(build: &Build) -> Option<String> {
         return None;
     }
     let mut body = exports(build);
+    enter(&mut body, build);
     say(&mut body, "Running after script...");
     commands(&mut body, &build.after_script);
     Some(wrap(&body, build))
@@ -29,6 +47,7 @@ pub fn after_script(build: &Build) -> Option<String> {
 /// A shell with what the job's script has: its variables and its folder.
 pub fn shell(build: &Build) -> String {
     let mut body = exports(build);
+    enter(&mut body, build);
     let prompt = format!("{}:\\w\\$ ", build.name);
     let _ = writeln!(body, "export PS1={}", quote(&prompt));
     // an image has bash or it has not; its start files would take the prompt back
@@ -74,8 +93,11 @@ fn exports(build: &Build) -> String {
         "if [ -f {file} ]; then while read -r podline_line; do \
          [ -z \"$podline_line\" ] || export \"$podline_line\"; done <{file}; fi"
     );
-    let _ = writeln!(body, "cd {}", quote(&build.project_dir));
     body
+}
+
+fn enter(body: &mut String, build: &Build) {
+    let _ = writeln!(body, "cd {}", quote(&build.project_dir));
 }
 
 fn commands(body: &mut String, items: &[String]) {
@@ -139,7 +161,6 @@ mod tests {
         export KEY='/builds/group/project.tmp/KEY'
         export GITLAB_ENV='/builds/group/project.tmp/gitlab_runner_env'
         if [ -f '/builds/group/project.tmp/gitlab_runner_env' ]; then while read -r podline_line; do [ -z "$podline_line" ] || export "$podline_line"; done <'/builds/group/project.tmp/gitlab_runner_env'; fi
-        cd '/builds/group/project'
         "#);
         let mut body = String::new();
         commands(&mut body, &build.script);

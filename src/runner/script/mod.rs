@@ -17,6 +17,9 @@ pub const WAIT: &str = include_str!("wait.sh");
 /// Runs the job's scripts. It is carried in with them.
 pub const SUPERVISOR: &str = include_str!("supervisor.sh");
 
+/// What a helper container does before that where its job has [`Build::hook`].
+pub const HOOK: &str = include_str!("hook.sh");
+
 /// The main process of a helper container.
 pub const HELPER: &str = include_str!("helper.sh");
 
@@ -34,8 +37,11 @@ pub fn build_command(build: &Build) -> Vec<String> {
 }
 
 /// Command of the helper container.
-pub fn helper_command() -> Vec<String> {
-    command(HELPER, &[])
+pub fn helper_command(build: &Build) -> Vec<String> {
+    match build.hook() {
+        [] => command(HELPER, &[]),
+        _ => command(&[HOOK, HELPER].concat(), &[&folder(build)]),
+    }
 }
 
 fn command(text: &str, arguments: &[&str]) -> Vec<String> {
@@ -100,6 +106,12 @@ pub fn shell_command(build: &Build) -> Vec<String> {
 
 /// Name of the empty file in [`folder`] that says that who looked into the pod has left.
 pub const LEAVE: &str = "leave";
+
+/// Name of the file in [`folder`] that has what runs before the sources come.
+pub const HOOK_SCRIPT: &str = "pre_get_sources_script";
+
+/// Name of the file in [`folder`] that says that [`HOOK_SCRIPT`] is in place; its text is the nonce.
+pub const HOOK_READY: &str = "hook";
 
 /// Name of the empty file in [`folder`] that says that everything else is in place.
 pub const READY: &str = "ready";

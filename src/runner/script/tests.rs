@@ -9,7 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{HELPER, READY, SETTINGS, SUPERVISOR, SUPERVISOR_FILE, WAIT, generate};
+use super::{
+    HELPER, HOOK, HOOK_READY, HOOK_SCRIPT, READY, SETTINGS, SUPERVISOR, SUPERVISOR_FILE, WAIT, generate,
+};
 use crate::runner::{build::BuildVariable, fixture::a_build};
 
 const NONCE: &str = "n0nce";
@@ -176,6 +178,44 @@ fn a_job_that_succeeds_prints_its_commands_and_marks() {
         );
         assert_eq!(ended.code, Some(0), "{shell:?}");
         assert_eq!(ended.message, "end status=success code=0 after=0 oom=0 peak=0\n");
+    }
+}
+
+#[test]
+fn a_job_without_sources_has_no_hook() {
+    let mut build = a_build(&[]);
+    build.pre_get_sources_script = vec!["true".to_owned()];
+    for (strategy, has_hook) in [("fetch", true), ("clone", true), ("none", false), ("empty", false)] {
+        build.variables = vec![BuildVariable {
+            key: "GIT_STRATEGY".to_owned(),
+            value: strategy.to_owned(),
+            masked: false,
+            file: false,
+        }];
+        assert_eq!(generate::hook(&build).is_some(), has_hook, "{strategy}");
+    }
+}
+
+#[test]
+fn a_helper_runs_the_hook_once_it_is_there_and_then_waits() {
+    for shell in shells() {
+        for (script, said) in [
+            ("echo before; pwd >/dev/null", "$ echo before; pwd >/dev/null\nbefore\n<mark> hook code=0\n"),
+            ("exit 4", "$ exit 4\n<mark> hook code=4\n"),
+        ] {
+            let pod = Pod::new(&[]);
+            let mut build = a_build(&[]);
+            build.pre_get_sources_script = vec![script.to_owned()];
+            build.project_dir = "/nowhere/yet".to_owned();
+            let mut helper = pod.start(&shell, &["-c", &[HOOK, HELPER].concat(), "podline"]);
+            pod.write(HOOK_SCRIPT, &generate::hook(&build).expect("there is one"));
+            pod.write(HOOK_READY, NONCE);
+            let printed = wait_for(&mut helper, "hook code=");
+            assert_eq!(visible(&String::from_utf8_lossy(&printed)), said, "{shell:?}");
+            assert!(helper.try_wait().expect("a state").is_none(), "it waits to carry files");
+            terminate(&helper);
+            assert!(helper.wait().expect("an end").success(), "{shell:?}");
+        }
     }
 }
 

@@ -9,6 +9,8 @@ const MARK_LIMIT: usize = 512;
 /// Where the supervisor is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
+    /// The helper container has run the hook before the sources; its exit code.
+    Hook(i32),
     /// `script` begins.
     Script,
     /// `after_script` begins.
@@ -70,6 +72,7 @@ impl EndMark {
 impl Mark {
     fn parse(text: &str) -> Option<Self> {
         match text.split(' ').next()? {
+            "hook" => text.split_once("code=")?.1.trim_end().parse().ok().map(Self::Hook),
             "script" => Some(Self::Script),
             "after_script" => Some(Self::AfterScript),
             "unhealthy" => text.split_once("port=")?.1.trim_end().parse().ok().map(Self::Unhealthy),

@@ -1,6 +1,6 @@
 //! Carries sources, caches, artifacts and scripts into a pod that has come up.
 
-use std::sync::Arc;
+use std::{io, sync::Arc, time::Duration};
 
 use futures::FutureExt as _;
 use tokio::time::Instant;
@@ -20,14 +20,26 @@ use crate::{
 };
 
 impl Life<'_> {
-    /// Starts to carry everything in that the job needs: its supervisor waits for that.
-    pub(super) async fn carry_in(&mut self, record: &mut Record) -> Option<End> {
+    /// The pod is up: the job begins, with its hook where it has one.
+    pub(super) async fn begin(&mut self, record: &mut Record) -> Option<End> {
         record.phase(Phase::Sources).await;
         record.note(&format!("Running on {} via {}...", self.name, self.attempt.slot.runner)).await;
-        if !self.build.pre_get_sources_script.is_empty() {
-            record.warn("hooks:pre_get_sources_script does not run: podline checks out on the host").await;
-        }
         record.section(Section::GetSources).await;
+        match archive::hook(self.build, self.nonce, self.executor.time) {
+            Ok(None) => self.carry_in(record).await,
+            Ok(Some(hook)) => self.begin_hook(hook),
+            Err(error) => Some(unwritten(&error)),
+        }
+    }
+
+    /// What is left of the job's time.
+    pub(super) fn left(&self) -> Duration {
+        let began = self.began.unwrap_or_else(Instant::now).saturating_duration_since(self.started);
+        self.build.timeout.saturating_sub(began)
+    }
+
+    /// Starts to carry everything in that the job needs: its supervisor waits for that.
+    pub(super) async fn carry_in(&mut self, record: &mut Record) -> Option<End> {
         let sources = match self.sources().await {
             Ok(sources) => sources,
             Err(failure) => return Some(End::Failed(failure)),
@@ -47,19 +59,12 @@ impl Life<'_> {
         for (name, id) in from {
             record.say_green(&format!("Downloading artifacts for {name} ({id})...")).await;
         }
-        let began = self.began.unwrap_or_else(Instant::now).saturating_duration_since(self.started);
-        let left = self.build.timeout.saturating_sub(began);
+        let left = self.left();
         self.enter(Stage::Running, left + SLACK);
         let patience = self.executor.poll_timeout;
         let scripts = match archive::scripts(self.build, self.nonce, left, patience, self.executor.time) {
             Ok(scripts) => scripts,
-            Err(error) => {
-                return Some(End::Failed(Failure {
-                    reason: FailureReason::RunnerConfigurationError,
-                    message: format!("the job's scripts could not be written: {error}"),
-                    help: None,
-                }));
-            }
+            Err(error) => return Some(unwritten(&error)),
         };
         let sources = sources.map(|sources| sources.tar.clone());
         let earlier = self.executor.artifacts.archives_for(self.build);

@@ -1,6 +1,7 @@
 //! The life of a job's pod: created, watched, filled, read, until it is known how the job ended.
 
 mod carry;
+mod hook;
 mod services;
 mod start;
 mod visit;
@@ -43,6 +44,8 @@ const SLACK: Duration = Duration::from_secs(60);
 /// How the life of a pod ended.
 #[derive(Debug)]
 pub(super) enum End {
+    /// What runs before the sources come has failed with this exit code.
+    Hook(i32),
     /// The scripts have run, or their time was up: the supervisor said so.
     Script(EndMark),
     /// The build container was killed for lack of memory; the helper lives.
@@ -71,6 +74,7 @@ enum Next {
     Kill,
     Cancel,
     State(Option<Result<Box<Pod>, engine::Error>>),
+    Hook(Option<Result<Vec<u8>, engine::Error>>),
     Output(Option<Result<Vec<u8>, engine::Error>>),
     Service(Option<(String, Result<Vec<u8>, engine::Error>)>),
     Copied(Result<(), engine::Error>),
@@ -103,6 +107,8 @@ pub(super) struct Life<'a> {
     late: Instant,
     states: Option<States>,
     log: Option<Log>,
+    /// The log of the helper container, while it runs the hook.
+    hook_log: Option<Log>,
     /// The logs of services, with the names of their containers (`CI_DEBUG_SERVICES`).
     service_logs: Option<ServiceLogs>,
     /// The services that are known to have ended.
@@ -119,6 +125,8 @@ pub(super) struct Life<'a> {
     /// Why no node took the pod, as it was said last.
     unscheduled: Option<String>,
     has_log: bool,
+    /// The hook runs, or is about to.
+    is_hooking: bool,
     has_script: bool,
     has_end: bool,
     /// What went wrong, while the log may still have something to say.
@@ -152,6 +160,7 @@ impl<'a> Life<'a> {
             late: started + executor.poll_timeout,
             states: None,
             log: None,
+            hook_log: None,
             service_logs: None,
             ended_services: BTreeSet::new(),
             copy: None,
@@ -162,6 +171,7 @@ impl<'a> Life<'a> {
             is_pending: false,
             unscheduled: None,
             has_log: false,
+            is_hooking: false,
             has_script: false,
             has_end: false,
             trouble: None,
@@ -199,6 +209,7 @@ impl<'a> Life<'a> {
             () = self.attempt.kill.cancelled() => Next::Kill,
             () = self.attempt.cancel.cancelled(), if !is_canceling => Next::Cancel,
             chunk = next_of(&mut self.log) => Next::Output(chunk),
+            chunk = next_of(&mut self.hook_log) => Next::Hook(chunk),
             chunk = next_of(&mut self.service_logs) => Next::Service(chunk),
             state = next_of(&mut self.states) => Next::State(state.map(|state| state.map(Box::new))),
             copied = end_of(&mut self.copy) => Next::Copied(copied),
@@ -218,6 +229,7 @@ impl<'a> Life<'a> {
                 None
             }
             Next::State(None) => self.gone(),
+            Next::Hook(chunk) => self.hook_output(chunk, record).await,
             Next::Output(Some(Ok(chunk))) => self.output(&chunk, record).await,
             Next::Output(Some(Err(error))) => {
                 self.lost(&error);
@@ -236,6 +248,7 @@ impl<'a> Life<'a> {
             }
             Next::Copied(Ok(())) => {
                 self.copy = None;
+                self.open_hook_log();
                 None
             }
             Next::Copied(Err(error)) => self.not_copied(&error),
@@ -310,7 +323,7 @@ impl<'a> Life<'a> {
         self.say_ended_services(&pod, record).await;
         self.last = Some(pod);
         if may_start {
-            return self.carry_in(record).await;
+            return self.begin(record).await;
         }
         if has_ended {
             // Without a log there is nothing more to come.
@@ -327,6 +340,8 @@ impl<'a> Life<'a> {
         }
         for mark in record.output(chunk).await {
             match mark {
+                // It comes from the helper container alone.
+                Mark::Hook(_) => {}
                 Mark::Script => {
                     self.has_script = true;
                     record.phase(Phase::Script).await;
