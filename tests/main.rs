@@ -16,6 +16,7 @@ mod json;
 mod kind;
 mod kube;
 mod lint;
+mod log;
 mod plan;
 mod real_projects;
 mod report;

@@ -5,6 +5,7 @@
 mod cluster;
 mod demo;
 mod explain;
+mod log;
 mod output;
 
 use std::{path::PathBuf, time::Duration};
@@ -17,6 +18,7 @@ use crate::config::keyword::duration;
 pub use cluster::{ClusterCommand, EngineKind, ExistingArguments, ImageFallback, KindArguments};
 pub use demo::{DemoArguments, Speed};
 pub use explain::{EvalArguments, ExplainArguments, GraphArguments, GraphFormat};
+pub use log::LogArguments;
 pub use output::OutputKind;
 
 /// Headings of the help: what decides which pipeline it is, how its jobs become pods, where those run.
@@ -135,12 +137,14 @@ Examples:
   podline pod test --runner-config deploy/runner       as your runner would make it
   podline pod test | kubectl apply --dry-run=server --filename -")]
     Pod(PodArguments),
-    /// Print the trace of a job of the last run.
-    Log {
-        /// The job.
-        #[arg(add = ArgValueCandidates::new(completion::job_names))]
-        job: String,
-    },
+    /// Print the trace of a job, or list the jobs of a run.
+    #[command(after_help = "\
+Examples:
+  podline log                          the jobs of the last run
+  podline log unit                     the trace of a job, `child/job` in a child pipeline
+  podline log unit -f                  the same as it grows, until the job has ended
+  podline log unit --run 12            of another run")]
+    Log(LogArguments),
     /// Write the report of a run: one HTML file that needs no network.
     #[command(after_help = "\
 Examples:

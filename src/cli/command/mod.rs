@@ -40,7 +40,7 @@ pub(super) fn run(
         Command::Shell(arguments) => run::shell(folder, arguments, environment, printer),
         Command::Cluster(command) => cluster::cluster(command, environment, printer),
         Command::Artifacts { job, output } => artifacts::artifacts(folder, job, output, printer),
-        Command::Log { job } => log::log(folder, job, printer),
+        Command::Log(arguments) => log::log(folder, arguments, printer),
         Command::Report(arguments) => report::report(folder, arguments, printer),
         Command::Plan(arguments) => plan::plan(folder, arguments, printer),
         Command::Explain(arguments) => explain::explain(folder, arguments, printer),
