@@ -170,6 +170,15 @@ impl Builds {
         images
     }
 
+    /// Those of the jobs' images that may be pulled, by the policy of their pods.
+    pub fn pulled_images(&self) -> Vec<String> {
+        let pods = self.all_pods();
+        let containers = pods.iter().filter_map(|pod| pod.spec.as_ref()).flat_map(|spec| &spec.containers);
+        let may = containers.filter(|it| it.image_pull_policy.as_deref() != Some("Never"));
+        let may: HashSet<&str> = may.filter_map(|container| container.image.as_deref()).collect();
+        self.job_images().into_iter().filter(|image| may.contains(image.as_str())).collect()
+    }
+
     /// The ways in which the jobs want their sources, each once. A dotenv report may make another.
     pub fn source_variants(&self) -> HashSet<Variant> {
         let slot = self.first_slot();

@@ -83,19 +83,21 @@ pub type Progress<'a> = dyn Fn(Step) + Send + Sync + 'a;
 pub enum Step {
     /// Something that takes a while has begun, in a few words.
     Begun(String),
-    /// Images of the local Docker are on their way into the node.
+    /// Images are on their way to where pods run.
     ImagesStarted {
         /// Their names.
         images: Vec<String>,
-        /// Their size, unpacked.
+        /// Bytes to come: from Docker unpacked, from a registry compressed.
         bytes: u64,
+        /// Where they come from: `Docker`, or the name of a registry.
+        from: String,
     },
     /// So many bytes of the images have been sent.
     ImagesSent {
         /// Bytes since the start.
         bytes: u64,
     },
-    /// The images are in the node, but for those that were said to be skipped.
+    /// The images are there, but for those that were said to be skipped.
     ImagesDone,
     /// An image stays where it is, and the node will pull it if a pod needs it.
     ImageSkipped {

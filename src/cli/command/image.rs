@@ -45,7 +45,7 @@ fn list(images: &[(String, crate::engine::embedded::image::Image)], printer: &Pr
 
     if images.is_empty() {
         printer.say(
-            "there is no image yet: `podline image import FILE` takes some, and a run what Docker has\n",
+            "there is no image yet: `podline image import FILE` takes some, and a run what Docker or a registry has\n",
         );
         return Ok(());
     }

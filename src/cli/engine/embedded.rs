@@ -20,7 +20,7 @@ use crate::{
 /// # Errors
 /// When podline does not find its own program.
 pub(super) fn chosen(request: Request<'_>) -> Result<Chosen, Failed> {
-    let Request { arguments, project, environment, run, images, runner, pipeline } = request;
+    let Request { arguments, project, environment, run, images, pulled, runner, pipeline } = request;
     let program = std::env::current_exe()?;
     let asked = arguments.image_fallback.or(project.file.run.image_fallback);
     let options = Options {
@@ -29,6 +29,7 @@ pub(super) fn chosen(request: Request<'_>) -> Result<Chosen, Failed> {
         cache: environment.cache.clone(),
         run: run.to_owned(),
         images,
+        pulled,
         docker: environment.docker.clone(),
         carrier: Some(HELPER.to_owned()),
         supply: Supply {
@@ -36,6 +37,8 @@ pub(super) fn chosen(request: Request<'_>) -> Result<Chosen, Failed> {
                 Some(ImageFallback::Host) => Fallback::Host(host_view(environment, &project.file)),
                 Some(ImageFallback::None) | None => Fallback::None,
             },
+            docker_config: environment.docker.config_folder.clone(),
+            is_offline: arguments.pipeline.offline,
         },
     };
     Ok(Chosen {

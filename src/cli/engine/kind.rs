@@ -30,7 +30,7 @@ const KEPT: &str = "dev";
 /// # Errors
 /// When Docker does not answer, or the cluster's configuration is wrong.
 pub(super) async fn chosen(request: Request<'_>) -> Result<Chosen, Failed> {
-    let Request { arguments, project, environment, run, runner, pipeline, images } = request;
+    let Request { arguments, project, environment, run, runner, pipeline, images, .. } = request;
     let kind = connect(environment).await?;
     let named = arguments.cluster.clone().or_else(|| project.file.run.cluster.clone());
     let stays = named.clone().or_else(|| arguments.keep.then(|| KEPT.to_owned()));

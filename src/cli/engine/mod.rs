@@ -115,6 +115,8 @@ pub(super) struct Request<'r> {
     pub(super) pipeline: &'r Pipeline,
     /// The images of those jobs and of their services.
     pub(super) images: Vec<String>,
+    /// Those of them that some pull policy lets be pulled.
+    pub(super) pulled: Vec<String>,
 }
 
 /// The engine of a run.

@@ -33,6 +33,8 @@ pub struct Options {
     pub run: String,
     /// The images of its jobs, to be taken from the local Docker where there is one.
     pub images: Vec<String>,
+    /// Those of them that may be pulled from their registries.
+    pub pulled: Vec<String>,
     /// Where the local Docker is.
     pub docker: docker::Settings,
     /// The container of a pod that only carries files. It has no process here.
@@ -51,6 +53,7 @@ pub struct Embedded {
 struct Up {
     pods: EmbeddedPods,
     network: Arc<Network>,
+    store: Arc<Store>,
     /// Locked for as long as the run lives: how the next one knows.
     _lock: File,
 }
@@ -66,28 +69,38 @@ impl Embedded {
         remains::runs(&self.options.state).join(&self.options.run)
     }
 
-    /// A run of which no job has its image would only fail job by job.
-    fn check_images(&self, store: &Store) -> Result<(), Error> {
+    /// Pulls what Docker does not have. A run of which no job has its image would only fail job by job.
+    async fn pull_images(
+        &self,
+        store: &Store,
+        supply: &Supply,
+        progress: &Progress<'_>,
+    ) -> Result<(), Error> {
+        let failed = supply.pull_missing(&self.options.pulled, progress).await;
         let images = &self.options.images;
         let is_missing = |image: &String| store.find(image).is_none();
+        let why = failed.iter().map(|(image, why)| format!("`{image}`: {why}"));
         if self.options.supply.fallback != Fallback::None
             || images.is_empty()
             || !images.iter().all(is_missing)
         {
+            why.for_each(|why| progress(Step::Warning(format!("not pulled: {why}"))));
             return Ok(());
         }
+        let why: Vec<String> = why.collect();
+        let images = if why.is_empty() { format!("`{}`", images.join("`, `")) } else { why.join("; ") };
         Err(Error::Unusable {
-            message: format!("none of the images is here: `{}`", images.join("`, `")),
+            message: format!("none of the images is here: {images}"),
             help: "`docker save` them where there is Docker, and `podline image import FILE` them here; or run the \
                    jobs on this machine's own files: `--image-fallback host`"
                 .to_owned(),
         })
     }
 
-    async fn take_images(&self, store: &Arc<Store>, progress: &Progress<'_>) {
+    async fn take_images(&self, images: &[String], store: &Arc<Store>, progress: &Progress<'_>) {
         // a machine without Docker is what this engine is for
         let Ok(connection) = docker::connect(&self.options.docker).await else { return };
-        let taken = image::from_docker(&connection.docker, store, &self.options.images, progress).await;
+        let taken = image::from_docker(&connection.docker, store, images, progress).await;
         if let Err(error) = taken {
             progress(Step::Warning(error.to_string()));
         }
@@ -107,8 +120,9 @@ impl Provisioner for Embedded {
         let store =
             Store::open(cache).map_err(|error| unusable("cannot open the images in", cache, error))?;
         let store = Arc::new(store);
-        self.take_images(&store, progress).await;
-        self.check_images(&store)?;
+        let supply = Supply::new(Arc::clone(&store), self.options.supply.clone());
+        self.take_images(&self.options.images, &store, progress).await;
+        self.pull_images(&store, &supply, progress).await?;
         let rights = owner::rights();
         // noted before it is made, so that it is found again whenever the run ends
         if let Some(path) = cgroup::path_of_run(&rights, &self.options.run) {
@@ -131,15 +145,24 @@ impl Provisioner for Embedded {
             cgroup: group.path,
             carrier: self.options.carrier.clone(),
         };
-        let supply = Supply::new(store, self.options.supply.clone());
         let read = |path| fs::read_to_string(path).ok();
         let own = read("/etc/resolv.conf").unwrap_or_default();
         let resolv = network.resolv(own, read("/run/systemd/resolve/resolv.conf"));
         let program = self.options.program.clone();
         let pods = EmbeddedPods::new(program, surroundings, resolv, supply, Arc::clone(&network));
-        let up = Up { pods: pods.clone(), network, _lock: lock };
+        let up = Up { pods: pods.clone(), network, store, _lock: lock };
         *self.up.lock().unwrap_or_else(PoisonError::into_inner) = Some(up);
         Ok(Place { pods: Arc::new(pods), free: node::free(), kubectl: None })
+    }
+
+    async fn provide(&self, images: &[String], progress: &Progress<'_>) {
+        let store = {
+            let up = self.up.lock().unwrap_or_else(PoisonError::into_inner);
+            up.as_ref().map(|up| Arc::clone(&up.store))
+        };
+        if let Some(store) = store {
+            self.take_images(images, &store, progress).await;
+        }
     }
 
     async fn down(&self) -> Result<(), Error> {

@@ -350,8 +350,7 @@ impl Shared {
         let mut images = BTreeMap::new();
         for container in containers(pod).filter(|it| surroundings.carrier.as_ref() != Some(&it.name)) {
             let name = container.image.clone().unwrap_or_default();
-            let policy = container.image_pull_policy.as_deref().unwrap_or("IfNotPresent");
-            let base = self.supply.get(&name, policy).await;
+            let base = self.supply.get(&name, container.image_pull_policy.as_deref()).await;
             images.insert(name, base.map_err(|missing| (container.name.clone(), missing))?);
         }
         Ok(images)

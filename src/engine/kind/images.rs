@@ -158,6 +158,7 @@ async fn import_into(
         progress(Step::ImagesStarted {
             images: missing.iter().map(|image| image.name.clone()).collect(),
             bytes: missing.iter().map(|image| image.bytes).sum(),
+            from: "Docker".to_owned(),
         });
         imported.sent.extend(node.send_all(missing, progress).await);
         progress(Step::ImagesDone);

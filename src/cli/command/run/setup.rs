@@ -45,11 +45,11 @@ impl Setup {
         match step {
             // kind's own steps are parts of one: what they are called is of no use to the user
             Step::Begun(_) | Step::ImagesSent { .. } => {}
-            Step::ImagesStarted { images, .. } => {
+            Step::ImagesStarted { images, from, .. } => {
                 let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
                 self.end(running.images.take());
                 let names: Vec<_> = images.iter().map(|image| format!("`{image}`")).collect();
-                running.images = Some(self.start(format!("loading {} from Docker", names.join(", "))));
+                running.images = Some(self.start(format!("loading {} from {from}", names.join(", "))));
             }
             Step::ImagesDone => {
                 let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);

@@ -153,6 +153,7 @@ impl Work<'_> {
             runner: self.runner,
             pipeline: &self.choice.pipeline,
             images: builds.job_images(),
+            pulled: builds.pulled_images(),
         };
         choose(self.asked, request).await
     }

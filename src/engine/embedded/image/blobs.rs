@@ -42,7 +42,8 @@ impl Blobs {
         let (mut entries, mut links) = (HashMap::new(), HashMap::new());
         let mut archive = tar::Archive::new(File::open(path)?);
         for entry in archive.entries_with_seek()? {
-            let entry = entry?;
+            // what the library says of another file quotes its bytes
+            let entry = entry.map_err(|_| io::Error::other("it is no archive, or a damaged one"))?;
             let Ok(name) = inner(&entry.path()?) else { continue };
             if entry.header().entry_type().is_file() {
                 entries.insert(name, (entry.raw_file_position(), entry.size()));

@@ -26,7 +26,7 @@ pub async fn from_docker(
             continue;
         }
         let bytes = inspected.size.and_then(|size| size.try_into().ok()).unwrap_or_default();
-        progress(Step::ImagesStarted { images: vec![full_name(image)], bytes });
+        progress(Step::ImagesStarted { images: vec![full_name(image)], bytes, from: "Docker".to_owned() });
         take(docker, store, image, id, progress).await?;
         progress(Step::ImagesDone);
     }

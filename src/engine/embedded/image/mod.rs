@@ -9,6 +9,7 @@ mod archive;
 mod blobs;
 mod local;
 mod name;
+mod registry;
 mod store;
 mod supply;
 mod unpack;

@@ -52,6 +52,9 @@ struct Named {
     id: String,
     /// What the local Docker knows the image as, where it comes from there.
     docker: Option<String>,
+    /// What the name stood for in its registry, where it comes from there.
+    #[serde(default)]
+    digest: Option<String>,
 }
 
 impl Store {
@@ -88,6 +91,11 @@ impl Store {
         self.named(name)?.docker
     }
 
+    /// What a name stood for in its registry when the image was pulled from there.
+    pub(super) fn digest(&self, name: &str) -> Option<String> {
+        self.named(name)?.digest
+    }
+
     fn named(&self, name: &str) -> Option<Named> {
         let text = fs::read(self.folder.join("names").join(file_name(&full_name(name)))).ok()?;
         serde_json::from_slice(&text).ok()
@@ -115,6 +123,17 @@ impl Store {
         }
         images.sort_by(|one, other| one.0.cmp(&other.0));
         Ok(images)
+    }
+
+    /// The digests of an image's layers, unpacked, the lowest first.
+    pub(super) fn layer_ids(config: &[u8]) -> Vec<String> {
+        let config: Value = serde_json::from_slice(config).unwrap_or_default();
+        texts(&config["rootfs"]["diff_ids"])
+    }
+
+    /// Whether a layer is here, by that digest.
+    pub(super) fn has_layer(&self, diff_id: &str) -> bool {
+        layer_name(diff_id).is_ok_and(|name| self.layers().join(name).is_dir())
     }
 
     /// A folder for work that goes when it is dropped.
@@ -168,10 +187,18 @@ impl Store {
         }
     }
 
-    /// Gives an image a name.
+    /// Gives an image a name, and notes what the local Docker knows it as where it comes from there.
     pub(super) fn name(&self, image: &Image, name: &str, docker: Option<String>) -> io::Result<()> {
-        let named = Named { id: image.id.clone(), docker };
-        write(&self.folder.join("names").join(file_name(&full_name(name))), &serde_json::to_vec(&named)?)
+        self.write_name(name, &Named { id: image.id.clone(), docker, digest: None })
+    }
+
+    /// Gives an image the name that it was pulled by, and notes what that stands for in the registry.
+    pub(super) fn name_pulled(&self, image: &Image, name: &str, digest: &str) -> io::Result<()> {
+        self.write_name(name, &Named { id: image.id.clone(), docker: None, digest: Some(digest.to_owned()) })
+    }
+
+    fn write_name(&self, name: &str, named: &Named) -> io::Result<()> {
+        write(&self.folder.join("names").join(file_name(&full_name(name))), &serde_json::to_vec(named)?)
     }
 
     /// Removes layers and configurations that no name leads to, all names first with `all`, and what was never

@@ -1,0 +1,95 @@
+//! What `docker login` has left for a registry: in Docker's `config.json`, or with the helper that it names.
+
+use std::{fs::File, io, path::Path};
+
+use docker_credential::{CredentialRetrievalError as Failure, DockerCredential, get_credential_from_reader};
+use oci_client::secrets::RegistryAuth;
+
+/// What Docker's own registry is called in `config.json`.
+const DOCKER_HUB: &str = "https://index.docker.io/v1/";
+
+/// The credentials for a registry; none where nobody has logged in. A helper may ask the user, so this may take
+/// a while.
+///
+/// # Errors
+/// When the configuration or the answer of a helper cannot be read.
+pub(super) fn of(registry: &str, config_folder: Option<&Path>) -> Result<RegistryAuth, String> {
+    let Some(folder) = config_folder else { return Ok(RegistryAuth::Anonymous) };
+    let path = folder.join("config.json");
+    let file = match File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(RegistryAuth::Anonymous),
+        opened => opened.map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?,
+    };
+    let server = if registry == "docker.io" { DOCKER_HUB } else { registry };
+    match get_credential_from_reader(io::BufReader::new(file), server) {
+        Ok(DockerCredential::UsernamePassword(user, password)) => Ok(RegistryAuth::Basic(user, password)),
+        Ok(DockerCredential::IdentityToken(_)) => Err(format!(
+            "the login for `{registry}` is an identity token, which podline cannot use: `docker pull` the image, \
+             podline takes it from there"
+        )),
+        Err(Failure::NoCredentialConfigured) => Ok(RegistryAuth::Anonymous),
+        // the words that all helpers have for it
+        Err(Failure::HelperFailure { stdout, .. }) if stdout.contains("credentials not found") => {
+            Ok(RegistryAuth::Anonymous)
+        }
+        Err(Failure::ConfigReadError) => Err(format!("`{}` is no configuration of Docker", path.display())),
+        Err(Failure::HelperFailure { helper, stdout, stderr }) => {
+            let said = if stderr.trim().is_empty() { stdout } else { stderr };
+            Err(format!("`{helper}` has no credentials for `{registry}`: {}", said.trim()))
+        }
+        Err(error) => Err(format!("the credentials for `{registry}` in `{}`: {error}", path.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_those_that_docker_login_left() {
+        let basic =
+            |user: &str, password: &str| Ok(RegistryAuth::Basic(user.to_owned(), password.to_owned()));
+        let rows = [
+            // (config.json, registry, credentials)
+            ("{}", "docker.io", Ok(RegistryAuth::Anonymous)),
+            (
+                r#"{"auths": {"https://index.docker.io/v1/": {"auth": "YWRhOnM6dA=="}}}"#,
+                "docker.io",
+                basic("ada", "s:t"),
+            ),
+            (
+                r#"{"auths": {"localhost:5000": {"auth": "YWRhOnNlY3JldA=="}}}"#,
+                "localhost:5000",
+                basic("ada", "secret"),
+            ),
+            (
+                r#"{"auths": {"localhost:5000": {"auth": "YWRhOnNlY3JldA=="}}}"#,
+                "localhost:5001",
+                Ok(RegistryAuth::Anonymous),
+            ),
+        ];
+        for (config, registry, expected) in rows {
+            let folder = tempfile::tempdir().expect("a folder");
+            std::fs::write(folder.path().join("config.json"), config).expect("a file");
+            assert_eq!(of(registry, Some(folder.path())), expected, "{registry} in {config}");
+        }
+        let empty = tempfile::tempdir().expect("a folder");
+        assert_eq!(of("docker.io", Some(empty.path())), Ok(RegistryAuth::Anonymous));
+        assert_eq!(of("docker.io", None), Ok(RegistryAuth::Anonymous));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told() {
+        let rows = [
+            ("{", "is no configuration of Docker"),
+            (r#"{"auths": {"r.example": {"auth": "%"}}}"#, "the credentials for `r.example`"),
+            (r#"{"credsStore": "podline-has-no-such"}"#, "the credentials for `r.example`"),
+        ];
+        for (config, expected) in rows {
+            let folder = tempfile::tempdir().expect("a folder");
+            std::fs::write(folder.path().join("config.json"), config).expect("a file");
+            let told = of("r.example", Some(folder.path())).expect_err("it cannot be read");
+            assert!(told.contains(expected), "{told}");
+        }
+    }
+}
