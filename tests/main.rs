@@ -6,6 +6,7 @@ mod book;
 mod child_pipelines;
 mod compatibility;
 mod demo;
+mod doctor;
 mod embedded;
 mod explain;
 mod hook;

@@ -198,6 +198,14 @@ Example:
   podline run --cluster dev            starts at once, as often as you like
   podline cluster down                 at the end")]
     Cluster(ClusterCommand),
+    /// Show what this machine can run, and what is missing.
+    #[command(after_help = "\
+Exit code 0 where some engine can run, 3 where none can. Existing clusters are named and never asked.")]
+    Doctor {
+        /// The format.
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: Format,
+    },
     /// Print the manual page, or write those of all commands into a folder.
     #[command(after_help = "\
 Examples:

@@ -5,6 +5,7 @@ pub mod builds;
 mod command;
 mod completion;
 pub mod context;
+pub mod doctor;
 mod elsewhere;
 mod engine;
 mod event;

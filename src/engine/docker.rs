@@ -146,7 +146,7 @@ fn unreachable(host: &str, cause: &bollard::errors::Error) -> Error {
         message: format!("no Docker engine answers at `{host}`: {said}"),
         help: if cfg!(target_os = "linux") {
             "start it with `sudo systemctl start docker`, or install it: \
-             https://docs.docker.com/engine/install/"
+             https://docs.docker.com/engine/install/; `podline doctor` shows what runs without"
         } else {
             "start Docker Desktop, OrbStack or Colima, or install one: \
              https://docs.docker.com/get-started/get-docker/"

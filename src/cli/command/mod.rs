@@ -4,6 +4,7 @@ mod artifacts;
 mod cluster;
 mod completions;
 mod config;
+mod doctor;
 mod eval;
 mod explain;
 mod graph;
@@ -53,6 +54,7 @@ pub(super) fn run(
         Command::Eval(arguments) => eval::eval(folder, arguments, printer),
         Command::Init(arguments) => init::init(folder, arguments, printer),
         Command::Man { folder } => man::man(folder.as_deref(), printer),
+        Command::Doctor { format } => doctor::doctor(*format, environment, printer),
         Command::Completions { shell } => completions::completions(*shell, printer),
     }
 }

@@ -9,6 +9,7 @@
 mod cgroup;
 mod engine;
 pub mod image;
+mod means;
 mod network;
 mod node;
 mod owner;
@@ -19,3 +20,4 @@ pub mod sandbox;
 mod tree;
 
 pub use engine::{Embedded, Options};
+pub use means::Means;

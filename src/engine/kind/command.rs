@@ -80,7 +80,9 @@ fn start(options: &Create<'_>) -> Result<Child, Error> {
     command.spawn().map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::Unusable {
             message: "the command `kind` is not installed".to_owned(),
-            help: "install it: https://kind.sigs.k8s.io/docs/user/quick-start/#installation".to_owned(),
+            help: "install it: https://kind.sigs.k8s.io/docs/user/quick-start/#installation; `podline doctor` shows \
+                   what runs without"
+                .to_owned(),
         },
         _ => Error::Unusable {
             message: format!("cannot start `kind`: {error}"),
