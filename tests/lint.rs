@@ -114,3 +114,18 @@ fn a_file_that_is_not_there_is_a_mistake_unless_no_git_knows_what_is() {
     std::fs::remove_dir_all(project.path().join(".git")).expect("there is a repository");
     insta::assert_snapshot!(project.podline(&["lint"]).run().expect(0));
 }
+
+#[test]
+fn however_many_files_are_checked_git_is_asked_for_the_tree_once() {
+    let project = Project::with("job: { image: a, script: x, rules: [{ exists: [x] }] }\n");
+    let files: Vec<String> = (0..5).map(|at| format!("ci/{at}.yml")).collect();
+    for file in &files {
+        project.write(file, "job: { image: a, script: x, rules: [{ exists: [x] }] }\n");
+    }
+    let trace = project.path().parent().expect("a folder").join("git-trace");
+    let arguments: Vec<&str> = ["lint"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    project.podline(&arguments).env("GIT_TRACE", &trace).run().expect(0);
+    let asked = std::fs::read_to_string(&trace).expect("git writes its trace");
+    let listed = asked.lines().filter(|line| line.contains("built-in: git ls-files -z --cached")).count();
+    assert_eq!(listed, 1, "{asked}");
+}

@@ -123,3 +123,38 @@ fn a_flag_of_another_event_is_told_so() {
         .concat()
     );
 }
+
+#[test]
+fn a_rule_looks_into_another_project() {
+    let project = Project::with(
+        "default: { image: a }\n\
+         there: { script: x, rules: [{ exists: { paths: [Dockerfile], project: group/images } }] }\n\
+         absent: { script: x, rules: [{ exists: { paths: [nothing], project: group/images } }] }\n",
+    );
+    let images = Project::with("");
+    images.write("Dockerfile", "FROM scratch\n").git(&["add", "-A"]);
+    images.git(&["commit", "-q", "-m", "second"]);
+    let map = format!("group/images={}", images.path().display());
+    let seen = project.podline(&["plan", "--offline", "--include-map", &map]).run().expect(0);
+    let (jobs, left_out) = seen.stdout.split_once("left out").expect("a section");
+    assert!(jobs.contains("there") && left_out.contains("absent"), "{seen}");
+    assert_eq!(seen.stderr, "");
+
+    let seen = project.podline(&["plan", "--offline"]).env("COLUMNS", "80").run().expect(0);
+    assert!(seen.stdout.contains("there") && seen.stdout.contains("absent"), "{seen}");
+    insta::assert_snapshot!(seen.stderr);
+}
+
+#[test]
+fn a_child_pipeline_gets_the_inputs_of_its_trigger() {
+    let project =
+        Project::with("child: { trigger: { include: child.yml, inputs: { jobs: [unit, lint] } } }\n");
+    project.write(
+        "child.yml",
+        "spec: { inputs: { jobs: { type: array } } }\n---\n\
+         check: { image: a, script: x, parallel: { matrix: [{ JOB: '$[[ inputs.jobs ]]' }] } }\n",
+    );
+    let seen = project.podline(&["plan"]).run().expect(0);
+    assert!(seen.stdout.contains("check: [unit]") && seen.stdout.contains("check: [lint]"), "{seen}");
+    assert!(!seen.stdout.contains("trigger:inputs"), "{seen}");
+}

@@ -10,9 +10,10 @@ use super::{
     context,
     elsewhere::Reach,
     project::Project,
+    repository::Everywhere,
 };
 use crate::{
-    config::{self, Config, Diagnostics, Sources, Surroundings},
+    config::{self, Config, Diagnostic, Diagnostics, Sources, Surroundings},
     fetch::ProjectLoader,
     mask::Mask,
     pipeline::{
@@ -119,8 +120,11 @@ impl Planned {
             changes: &|compare_to| repository.changed_paths(compare_to),
         };
         let config = read(&surroundings, &mut sources, &mut diagnostics);
+        let everywhere = Everywhere { repository: &repository, loader: &loader };
         let pipeline =
-            config.as_ref().map(|config| pipeline::create(config, &context, &repository, &mut diagnostics));
+            config.as_ref().map(|config| pipeline::create(config, &context, &everywhere, &mut diagnostics));
+        let unknown = project.trees(source).unknown();
+        diagnostics.append(config.iter().flat_map(|config| unknown_projects(config, &unknown)).collect());
         let mask = Mask::new(context.masked());
         diagnostics.reword(|text| mask.text(text));
         Self { sources, diagnostics, config, pipeline, context, tree, mask, reach: reading.reach }
@@ -145,6 +149,22 @@ impl Planned {
             _ => Err(Failed::told(ExitCode::Usage)),
         }
     }
+}
+
+/// A warning for each project that `exists` asked about in vain.
+fn unknown_projects(config: &Config, unknown: &[(String, String)]) -> Vec<Diagnostic> {
+    let rules = config.jobs.iter().flat_map(|job| job.rules.iter().flatten());
+    let rules = rules.chain(config.workflow.rules.iter().flatten());
+    let places: Vec<_> = rules.filter_map(|rule| rule.exists.as_ref()?.project.as_ref()).collect();
+    let warning = |(project, reason): &(String, String)| {
+        // a variable may hold the name
+        let place = places.iter().find(|place| place.value == *project).or(places.first());
+        let message =
+            format!("`exists` is taken to match, as the files of `{project}` are unknown: {reason}");
+        let help = format!("name a checkout of it with `--include-map {project}=PATH`");
+        Diagnostic::warning("exists-unknown", message, place.map(|place| place.span)).help(help)
+    };
+    unknown.iter().map(warning).collect()
 }
 
 /// What a configuration is read from, besides the project's files.

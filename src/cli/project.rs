@@ -2,7 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Failed, args::SourceKind, project_file::ProjectFile, repository::GitRepository};
+use super::{
+    Failed,
+    args::SourceKind,
+    project_file::ProjectFile,
+    repository::{GitRepository, Trees},
+};
 use crate::{
     fetch::Files,
     git::{Facts, Git, Head, Snapshot, StandIn},
@@ -30,6 +35,8 @@ pub struct Project {
     /// Its `podline.toml`.
     pub file: ProjectFile,
     own_folder: PathBuf,
+    worktree: Trees,
+    at_head: Trees,
     /// What the user should know of how the project was taken.
     pub notes: Vec<String>,
     /// Whether git knows which files it has.
@@ -57,6 +64,8 @@ impl Project {
                 let facts = facts.clone();
                 let (notes, is_known_to_git) = (Vec::new(), true);
                 Ok(Self {
+                    worktree: Trees::default(),
+                    at_head: Trees::default(),
                     folder,
                     git,
                     facts,
@@ -82,7 +91,20 @@ impl Project {
         let notes = vec![note(&folder, around)];
         let own_folder = folder.join(OWN_FOLDER);
         let (is_known_to_git, _stand_in) = (around.is_some(), Some(stand_in));
-        Ok(Self { own_folder, folder, git, facts, head, file, notes, is_known_to_git, _stand_in })
+        let (worktree, at_head) = (Trees::default(), Trees::default());
+        Ok(Self {
+            own_folder,
+            folder,
+            git,
+            facts,
+            head,
+            file,
+            notes,
+            is_known_to_git,
+            worktree,
+            at_head,
+            _stand_in,
+        })
     }
 
     /// A commit of a project that is checked out elsewhere. Its `podline.toml` and what podline keeps are those
@@ -99,7 +121,15 @@ impl Project {
 
     /// The repository as rules may ask it, for an event.
     pub fn repository(&self, event: &Event, source: SourceKind) -> GitRepository {
-        GitRepository::new(self.git.clone(), event, self.snapshot(source))
+        GitRepository::new(self.git.clone(), event, self.snapshot(source), self.trees(source))
+    }
+
+    /// Files of projects that were asked for before.
+    pub fn trees(&self, source: SourceKind) -> Trees {
+        match source {
+            SourceKind::Worktree => self.worktree.clone(),
+            SourceKind::Head => self.at_head.clone(),
+        }
     }
 
     /// What a job finds checked out.

@@ -1,8 +1,13 @@
 //! What rules may ask of the repository, answered by git.
 
-use std::{cell::OnceCell, path::Path};
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
 
 use crate::{
+    config::loader::{Loader, ProjectRef},
     git::{Base, Git, Snapshot},
     pipeline::{Event, Repository},
 };
@@ -14,12 +19,43 @@ pub struct GitRepository {
     snapshot: Snapshot,
     /// The commit that the event implies, where it implies one.
     base: Option<String>,
-    tree: OnceCell<Vec<String>>,
+    trees: Trees,
+}
+
+/// The files of projects, each asked for once however many configurations are read.
+#[derive(Debug, Clone, Default)]
+pub struct Trees {
+    own: Arc<OnceLock<Vec<String>>>,
+    others: Arc<Mutex<HashMap<Place, Tree>>>,
+}
+
+/// A project, and the ref there.
+type Place = (String, Option<String>);
+
+/// The paths of a project, or why they are not known.
+type Tree = Result<Arc<[String]>, String>;
+
+impl Trees {
+    fn of(&self, project: &str, reference: Option<&str>, ask: impl FnOnce() -> Tree) -> Tree {
+        let place = (project.to_owned(), reference.map(str::to_owned));
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        others.entry(place).or_insert_with(ask).clone()
+    }
+
+    /// The projects that rules asked about in vain, each with the reason.
+    pub fn unknown(&self) -> Vec<(String, String)> {
+        let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let unknown = others.iter().filter_map(|((project, _), tree)| {
+            let reason = tree.as_ref().err()?;
+            Some((project.clone(), reason.clone()))
+        });
+        unknown.collect()
+    }
 }
 
 impl GitRepository {
     /// The repository whose root `git` is at, for an event whose pipeline checks out `snapshot`.
-    pub fn new(git: Git, event: &Event, snapshot: Snapshot) -> Self {
+    pub fn new(git: Git, event: &Event, snapshot: Snapshot, trees: Trees) -> Self {
         let base = match event {
             Event::Push { before, .. } => before.clone(),
             Event::MergeRequest(request) => request.diff_base.clone(),
@@ -29,7 +65,7 @@ impl GitRepository {
             | Event::Api { .. }
             | Event::Trigger { .. } => None,
         };
-        Self { git, snapshot, base, tree: OnceCell::new() }
+        Self { git, snapshot, base, trees }
     }
 }
 
@@ -46,7 +82,38 @@ impl Repository for GitRepository {
     }
 
     fn tree(&self) -> &[String] {
-        self.tree.get_or_init(|| self.git.files(&self.snapshot).unwrap_or_default())
+        self.trees.own.get_or_init(|| self.git.files(&self.snapshot).unwrap_or_default())
+    }
+
+    /// What was found when the configuration was read.
+    fn tree_of(&self, project: &str, reference: Option<&str>) -> Tree {
+        self.trees.of(project, reference, || Err("it was not looked for".to_owned()))
+    }
+}
+
+/// A repository, and other projects as includes get at them.
+pub struct Everywhere<'r> {
+    /// The project itself.
+    pub repository: &'r GitRepository,
+    /// Finds other projects.
+    pub loader: &'r dyn Loader,
+}
+
+impl Repository for Everywhere<'_> {
+    fn changed_paths(&self, compare_to: Option<&str>) -> Option<Vec<String>> {
+        self.repository.changed_paths(compare_to)
+    }
+
+    fn tree(&self) -> &[String] {
+        self.repository.tree()
+    }
+
+    fn tree_of(&self, project: &str, reference: Option<&str>) -> Tree {
+        self.repository.trees.of(project, reference, || {
+            let place =
+                ProjectRef { host: None, path: project.to_owned(), reference: reference.map(str::to_owned) };
+            self.loader.files_of(&place).map(Arc::from).map_err(|error| error.to_string())
+        })
     }
 }
 
@@ -110,7 +177,8 @@ mod tests {
         let first = git.run(&["rev-parse", "HEAD"]).expect("git runs");
         write(&git, &["a", "dir/b"]);
         let asked = |event: &Event, compare_to: Option<&str>| {
-            GitRepository::new(git.clone(), event, Snapshot::WorkingTree).changed_paths(compare_to)
+            GitRepository::new(git.clone(), event, Snapshot::WorkingTree, Trees::default())
+                .changed_paths(compare_to)
         };
         let all = Some(vec!["a".to_owned(), "dir/b".to_owned()]);
         assert_eq!(asked(&push(Some(first)), None), all);
@@ -118,7 +186,8 @@ mod tests {
         assert_eq!(asked(&push(None), Some("trunk")), all);
         assert_eq!(asked(&push(None), Some("gone")), None);
         assert_eq!(asked(&Event::Tag { tag: "v1".to_owned(), message: String::new() }, None), None);
-        let repository = GitRepository::new(git.clone(), &push(None), Snapshot::WorkingTree);
+        let repository =
+            GitRepository::new(git.clone(), &push(None), Snapshot::WorkingTree, Trees::default());
         assert_eq!(repository.tree(), ["a", "dir/b"]);
     }
 

@@ -58,6 +58,12 @@ impl Diagnostic {
     }
 }
 
+impl FromIterator<Diagnostic> for Diagnostics {
+    fn from_iter<I: IntoIterator<Item = Diagnostic>>(list: I) -> Self {
+        Self { list: list.into_iter().collect(), comparisons: 0 }
+    }
+}
+
 /// Most comparisons that are spent on hints: words, candidates and mistakes may be as many as a file has lines.
 const MOST_COMPARISONS: usize = 100_000;
 

@@ -204,4 +204,12 @@ pub trait Repository {
 
     /// Paths of the tree that will be checked out, for `rules:exists`.
     fn tree(&self) -> &[String];
+
+    /// Paths of another project at a ref (`rules:exists:project`), its default branch unless one is named.
+    ///
+    /// # Errors
+    /// Why they are not known.
+    fn tree_of(&self, _project: &str, _reference: Option<&str>) -> Result<Arc<[String]>, String> {
+        Err("other projects are not looked into".to_owned())
+    }
 }

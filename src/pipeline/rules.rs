@@ -37,6 +37,8 @@ pub enum Found {
     TooMany,
     /// The regular expression takes so long that GitLab would refuse it.
     TooSlow,
+    /// What another project has is not known here, for this reason; the clause is taken to hold.
+    Unknown(String),
     /// The first path that matches, and what it matches.
     Path {
         /// The pattern, expanded.
@@ -141,27 +143,33 @@ impl<'r> Conditions<'r> {
     }
 
     pub(super) fn find_file(&self, exists: &Exists, scope: &Scope<'_>) -> Found {
-        // What another project holds is not known here.
-        let elsewhere = |project: &Spanned<String>| scope.expand_once(project) != self.project;
-        if exists.project.as_ref().is_some_and(elsewhere) {
-            return Found::Nothing;
-        }
+        let other;
+        let tree = match exists.project.as_ref().map(|project| scope.expand_once(project)) {
+            Some(project) if project != self.project || exists.reference.is_some() => {
+                let reference = exists.reference.as_ref().map(|reference| scope.expand_once(reference));
+                match self.repository.tree_of(&project, reference.as_deref()) {
+                    Ok(tree) => other = tree,
+                    Err(reason) => return Found::Unknown(reason),
+                }
+                &*other
+            }
+            _ => self.repository.tree(),
+        };
         let globs = match &exists.paths {
             Paths::Globs(globs) => globs,
-            Paths::Regexp(regexp) => {
-                return find_regexp(&scope.expand_once(regexp), self.repository.tree());
-            }
+            Paths::Regexp(regexp) => return find_regexp(&scope.expand_once(regexp), tree),
         };
         let patterns: Vec<String> = globs.iter().map(|path| scope.expand_once(path)).collect();
         let is_top_level = |pattern: &String| !pattern.contains('/') && !pattern.contains("**");
         let top_level_only = patterns.iter().all(is_top_level);
-        let tree = self.repository.tree();
+        let is_own = exists.project.is_none();
         let mut comparisons = 0;
         for pattern in &patterns {
             let path = match shape(pattern) {
                 Shape::Nothing => None,
                 Shape::Folder => tree.iter().find(|path| path.starts_with(pattern)),
-                Shape::File => self.files().contains(pattern.as_str()).then_some(pattern),
+                Shape::File if is_own => self.files().contains(pattern.as_str()).then_some(pattern),
+                Shape::File => tree.contains(pattern).then_some(pattern),
                 Shape::Suffix(suffix) => tree.iter().find(|path| path.ends_with(suffix)),
                 Shape::Glob => {
                     let glob = Glob::ruby(pattern);

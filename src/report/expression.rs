@@ -25,6 +25,9 @@ pub fn tree(parts: &[Part], theme: &Theme, width: usize) -> Vec<String> {
     let column = longest.min(width.saturating_sub(2) * 2 / 3);
     let row = |(left, part): (String, &Part)| {
         let (label, value) = match part.value.as_deref() {
+            Some("null") if part.text.starts_with('$') && !part.text.contains(' ') => {
+                (Label::Failure, "not set")
+            }
             Some("false" | "null") => (Label::Failure, part.value.as_deref().unwrap_or_default()),
             Some(value) => (Label::Success, value),
             None => (Label::Muted, "not looked at"),

@@ -5,7 +5,7 @@ use crate::{
     cli::{planned::Planned, view},
     config::{
         Sources,
-        expression::Trace,
+        expression::{Trace, Value},
         keyword::{self, When, job::AllowFailure},
     },
     pipeline::{
@@ -101,7 +101,7 @@ fn clause(asked: &Asked) -> Clause {
     let (text, meaning, parts) = match asked {
         Asked::If { text, trace: Some(trace) } => {
             let operations = trace.steps.iter().filter(|step| step.operation).count();
-            let meaning = format!("{} is {}", trace.filled(text), truth(trace));
+            let meaning = meaning_of(trace, text);
             (
                 format!("if {}", one_line(text)),
                 meaning,
@@ -147,9 +147,25 @@ pub(in crate::cli) fn parts(trace: &Trace) -> Vec<Part> {
     trace.tree().into_iter().map(part).collect()
 }
 
-fn truth(trace: &Trace) -> String {
-    let (value, holds) = (trace.value.to_string(), trace.value.is_present());
-    if value == holds.to_string() { value } else { format!("{value}, which counts as {holds}") }
+/// What an expression comes to: ``$CI_COMMIT_TAG` is not set`, `"main" == "main" is true`.
+fn meaning_of(trace: &Trace, text: &str) -> String {
+    let holds = trace.value.is_present();
+    match &trace.steps[..] {
+        [one] if !one.operation => match &trace.value {
+            Value::Null => format!("`{}` is not set", one_line(text)),
+            Value::String(value) if value.is_empty() => format!("`{}` is empty", one_line(text)),
+            value => format!("`{}` is {value}", one_line(text)),
+        },
+        _ => {
+            let value = match &trace.value {
+                Value::Null => "false".to_owned(),
+                value => value.to_string(),
+            };
+            let counts =
+                if value == holds.to_string() { String::new() } else { format!(", which counts as {holds}") };
+            format!("{} is {value}{counts}", trace.filled(text))
+        }
+    }
 }
 
 fn meaning(found: &Found, verb: &str, nothing: &str) -> String {
@@ -157,6 +173,7 @@ fn meaning(found: &Found, verb: &str, nothing: &str) -> String {
         Found::Nothing => nothing.to_owned(),
         Found::NothingToCompare => "GitLab has nothing to compare with here, so it holds".to_owned(),
         Found::TooSlow => "the regular expression takes too long, GitLab would refuse it".to_owned(),
+        Found::Unknown(reason) => format!("taken to hold: {reason}"),
         Found::TooMany => "there are too many paths to compare, so it holds".to_owned(),
         Found::Path { pattern, path } if pattern == path => format!("`{path}` {verb}"),
         Found::Path { pattern, path } => format!("`{path}` {verb} and matches `{pattern}`"),

@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use super::{Name, Node, NodeKind, Operator, Pattern, Value};
 
+/// What stands in the place of a variable that is not there: `null` would read as a word of the expression.
+const NOT_SET: &str = "(not set)";
+
 /// An evaluation step by step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trace {
@@ -39,7 +42,10 @@ impl Trace {
             match &step.value {
                 Some(value) => {
                     filled.push_str(&step.text[..open]);
-                    filled.push_str(&value.to_string());
+                    filled.push_str(&match value {
+                        Value::Null => NOT_SET.to_owned(),
+                        value => value.to_string(),
+                    });
                     filled.push_str(&step.text[close..]);
                 }
                 None => filled.push_str(&step.text),

@@ -262,3 +262,26 @@ fn each_rule_can_be_explained() {
     assert!(explain(&config, &context, &files, &pipeline, "b").is_none());
     assert_eq!(explain_workflow(&config, &context, &files).len(), 1);
 }
+
+#[test]
+fn another_project_is_looked_into_where_its_files_are_known() {
+    let exists = |path: &str, project: &str, reference: Option<&str>| Exists {
+        paths: Paths::Globs(texts(&[path])),
+        project: Some(text(project)),
+        reference: reference.map(text),
+    };
+    for (exists, expected) in [
+        (exists("at/HEAD", "group/other", None), true),
+        (exists("at/v1", "group/other", Some("v1")), true),
+        (exists("at/*", "$CI_PROJECT_ROOT_NAMESPACE/other", Some("$CI_COMMIT_BRANCH")), true),
+        (exists("own", "group/other", None), false),
+        (exists("own", "group/sub/project", None), true),
+        // what is not known is taken to be there
+        (exists("x", "far/away", None), true),
+    ] {
+        let rule = Rule { exists: Some(exists.clone()), ..Rule::default() };
+        let one = config(vec![Job { rules: Some(vec![rule]), ..job("a") }]);
+        let (pipeline, _) = create_in(&one, push("x"), &Files::tree(&["own"]));
+        assert_eq!(pipeline.find("a").is_some(), expected, "{exists:?}");
+    }
+}

@@ -275,7 +275,13 @@ fn read_server_keywords(job: &mut Job, fields: &Fields<'_>, cx: &mut Context<'_>
     fields.get("manual_confirmation").and_then(|value| value.string(cx));
     fields.get("inputs").and_then(|value| accepted::inputs(&value, cx));
     let publish = fields.get("publish").and_then(|value| value.name(cx));
-    if let Some(pages) = fields.get("pages").and_then(|value| accepted::pages(&value, cx)) {
+    let pages = fields.get("pages");
+    if let (Some(key), None) = (fields.key("publish").filter(|_| job.name.value != "pages"), &pages) {
+        let message = format!("`publish` of job `{}` can only be used within a `pages` job", job.name.value);
+        let help = "add `pages: true`, or name the directory in `pages:publish`";
+        cx.report(Diagnostic::error("publish-without-pages", message, key).help(help));
+    }
+    if let Some(pages) = pages.and_then(|value| accepted::pages(&value, cx)) {
         publish_directory(job, publish.unwrap_or(pages));
     }
 }

@@ -235,12 +235,11 @@ fn what_is_not_simulated_is_named_once() {
         "a: {script: x, release: {tag_name: t, description: d}, id_tokens: {T: {aud: x}}}
 b: {script: x, release: {tag_name: t, description: d}, secrets: {S: {vault: a/b}}}
 c: {trigger: g/p}
-d: {script: x, environment: {name: e, auto_stop_in: 1 day}}
-e: {trigger: {include: e.yml, inputs: {a: b}}}",
+d: {script: x, environment: {name: e, auto_stop_in: 1 day}}",
     );
     assert_eq!(
         texts(&config.not_simulated),
-        ["release", "id_tokens", "secrets", "trigger:project", "environment:auto_stop_in", "trigger:inputs"]
+        ["release", "id_tokens", "secrets", "trigger:project", "environment:auto_stop_in"]
     );
     assert_eq!(texts(&config.jobs[0].token_variables), ["T"]);
     assert_eq!(texts(&config.jobs[1].token_variables), ["S"]);
@@ -267,4 +266,26 @@ fn what_a_missing_include_may_define_is_no_error() {
     1:37 warning: [unknown-job] `elsewhere`, a need of `a`, is in no file that could be read (an include that could not be read may define it; it is left out here)
     3:12 warning: [unknown-stage] stage `scan` of job `c` does not exist (an include that could not be read may define it; it is taken for the last one)
     ");
+}
+
+#[test]
+fn inputs_of_a_trigger_are_those_of_each_file_that_it_includes() {
+    let config = read(
+        "a: {trigger: {include: a.yml, inputs: {x: 1}}}
+b: {trigger: {include: [https://example.com/b.yml, {local: c.yml}], inputs: {x: 1}}}",
+    );
+    let include = |at: usize| match &config.jobs[at].trigger.as_ref().expect("a trigger").target {
+        TriggerTarget::Child(include) => {
+            let mut mapping = crate::config::node::Mapping::default();
+            mapping.insert("include", include.span, (**include).clone());
+            crate::config::emit(&mapping)
+        }
+        TriggerTarget::Project { .. } => panic!("it is a child"),
+    };
+    assert_eq!(include(0), "include:\n  local: a.yml\n  inputs:\n    x: 1\n");
+    assert_eq!(
+        include(1),
+        "include:\n  - remote: https://example.com/b.yml\n    inputs:\n      x: 1\n  - local: c.yml\n    \
+         inputs:\n      x: 1\n"
+    );
 }

@@ -4,7 +4,7 @@ use super::{context::Context, fields::Fields, value::Value};
 use crate::config::{
     diagnostic::Diagnostic,
     keyword::job::{Trigger, TriggerTarget},
-    node::{Kind, Node},
+    node::{Kind, Mapping, Node},
     source::Spanned,
 };
 
@@ -34,10 +34,13 @@ pub(super) fn read(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Trigger> {
     let known = strategy.as_ref().and_then(|value| value.choice(&[("depend", ()), ("mirror", ())], cx));
     let strategy = known.and(strategy).and_then(|strategy| strategy.string(cx));
     let (yaml, pipeline) = fields.get("forward").map_or((None, None), |value| forward(&value, cx));
-    if let Some(inputs) = fields.get("inputs") {
-        check_inputs(&inputs, cx);
-        cx.note("trigger:inputs", inputs.span());
-    }
+    let inputs = fields.get("inputs").filter(|inputs| check_inputs(inputs, cx).is_some());
+    let target = match (target, inputs) {
+        (Some(TriggerTarget::Child(include)), Some(inputs)) => {
+            Some(TriggerTarget::Child(Box::new(with_inputs(*include, &inputs, cx))))
+        }
+        (target, _) => target,
+    };
     fields.finish(cx);
     Some(Trigger {
         strategy,
@@ -112,6 +115,28 @@ fn check_file_name(value: &Value<'_>, cx: &mut Context<'_>) {
             value.error("bad-file-name", format_args!("names `{name}`, which is not `.yml` or `.yaml`")),
         );
     }
+}
+
+/// `trigger:include` whose entries have the inputs of `trigger`, which may not have some of their own.
+fn with_inputs(mut include: Node, inputs: &Value<'_>, cx: &mut Context<'_>) -> Node {
+    let entries = match &mut include.kind {
+        Kind::Sequence(entries) => entries.as_mut_slice(),
+        _ => std::slice::from_mut(&mut include),
+    };
+    for entry in entries {
+        if let Some(file) = entry.as_str().map(str::to_owned) {
+            let is_remote = file.starts_with("http://") || file.starts_with("https://");
+            let mut mapping = Mapping::default();
+            mapping.insert(if is_remote { "remote" } else { "local" }, entry.span, entry.clone());
+            *entry = Node::mapping(mapping, entry.span);
+        }
+        let Kind::Mapping(mapping) = &mut entry.kind else { continue };
+        if let Some(own) = mapping.insert("inputs", inputs.span(), inputs.node.clone()) {
+            let message = "`trigger:inputs` and `trigger:include:inputs` cannot be used together";
+            cx.report(Diagnostic::error("conflicting-keywords", message, own.key));
+        }
+    }
+    include
 }
 
 /// `inputs`: a hash of values.
