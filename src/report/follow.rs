@@ -66,6 +66,9 @@ pub async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>, hands:
     model
 }
 
+/// Finds the log of a job by its name.
+pub type FindTrace = Box<dyn Fn(&str) -> Option<PathBuf> + Send>;
+
 /// What a view is connected with, beside the events.
 pub struct Hands {
     /// Where it hears of those who want the terminal.
@@ -73,7 +76,7 @@ pub struct Hands {
     /// Takes what somebody wants of the run.
     pub wishes: mpsc::Sender<Wish>,
     /// Where the log of a job is, by its name with those of the trigger jobs that lead to it.
-    pub traces: Box<dyn Fn(&str) -> Option<PathBuf> + Send>,
+    pub traces: FindTrace,
     /// How long jobs usually take, by the same names.
     pub usual: HashMap<String, Duration>,
     /// The program that shows a log, as a shell takes it.
