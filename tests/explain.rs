@@ -166,14 +166,3 @@ fn without_sha(text: &str) -> String {
     let Some((before, rest)) = text.split_once("push to main, ") else { return text.to_owned() };
     format!("{before}push to main, SHA{}", &rest[8..])
 }
-
-#[test]
-fn each_shell_gets_completions() {
-    let project = Project::with("");
-    for (shell, has) in
-        [("bash", "complete -F"), ("zsh", "#compdef podline"), ("fish", "complete -c podline")]
-    {
-        let script = project.podline(&["completions", shell]).run().expect(0).stdout;
-        assert!(script.contains(has) && script.contains("explain"), "{shell}");
-    }
-}
