@@ -25,7 +25,9 @@ fn terminal(project: &Project, arguments: &str) -> Option<Command> {
         return None;
     }
     let podline = env!("CARGO_BIN_EXE_podline");
-    let inner = format!("stty columns 80 rows 24; '{podline}' {arguments}; code=$?; stty -a; exit $code");
+    // what somebody waits for in vain ends the test, and not the patience of who runs it
+    let podline = format!("timeout --foreground 120 '{podline}' {arguments}");
+    let inner = format!("stty columns 80 rows 24; {podline}; code=$?; stty -a; exit $code");
     let mut command = Command::new("script");
     command
         .args(["--quiet", "--return", "--command", &inner, "/dev/null"])
