@@ -155,7 +155,8 @@ fn a_job_has_its_files_and_nobody_sees_its_secrets() {
     let project = project();
     let state = tempfile::tempdir().expect("a folder");
     let run = |arguments: &[&str]| {
-        let common = ["run", "--engine", "embedded", "--image-fallback", "host"];
+        // one after the other: what they say is told in the order in which they say it
+        let common = ["run", "--engine", "embedded", "--image-fallback", "host", "--jobs", "1"];
         project
             .podline(&[&common, arguments].concat())
             .env("DOCKER_HOST", "unix:///nowhere/docker.sock")
