@@ -162,13 +162,15 @@ fn similar(expected: &Step, seen: &Step) {
     assert_eq!(common(expected), common(seen), "$ {}\n{}", seen.command, seen.output.join("\n"));
 }
 
-/// A line without what differs between runs and machines: times, commits, the width of columns, and which of
-/// several jobs took longest.
+/// A line without what differs between runs and machines: times, memory, commits, the width of columns, and which
+/// of several jobs took longest.
 fn of_any_run(line: &str) -> String {
     let times = Regex::new(r"\d+(\.\d+)?s\b").expect("a pattern");
     let commits = Regex::new(r"\b[0-9a-f]{8}\b").expect("a pattern");
     let line = commits.replace_all(&times.replace_all(line, "0s"), "COMMIT").into_owned();
-    let mut words: Vec<&str> = line.split_whitespace().collect();
+    // how much memory a job took differs, and so does whether there was time to look
+    let memory = Regex::new(r"^(\d+(\.\d+)?[KMG]i|memory)$").expect("a pattern");
+    let mut words: Vec<&str> = line.split_whitespace().filter(|word| !memory.is_match(word)).collect();
     if words.starts_with(&["critical", "path"]) {
         words.truncate(2);
     }
