@@ -129,3 +129,48 @@ fn however_many_files_are_checked_git_is_asked_for_the_tree_once() {
     let listed = asked.lines().filter(|line| line.contains("built-in: git ls-files -z --cached")).count();
     assert_eq!(listed, 1, "{asked}");
 }
+
+/// What is known of the ports of services before they run, each row as the services of a job.
+#[test]
+fn two_services_on_one_port_are_told_where_the_port_is_known() {
+    let same = |one: &str, other: &str, port: u16| Some((one.to_owned(), other.to_owned(), port));
+    let table = [
+        ("[postgres:16, postgres:15]", same("`postgres:16`", "`postgres:15`", 5432)),
+        (
+            "[{name: 'mysql:$VERSION', alias: one}, {name: $PROXY/library/mariadb@sha256:ab, alias: two}]",
+            same("`one` (`mysql:$VERSION`)", "`two` (`$PROXY/library/mariadb@sha256:ab`)", 3306),
+        ),
+        ("[redis:7, postgres:16, localhost:5000/valkey]", same("`redis:7`", "`localhost:5000/valkey`", 6379)),
+        (
+            "[{name: a, variables: {HEALTHCHECK_TCP_PORT: '80'}}, {name: b, variables: {HEALTHCHECK_TCP_PORT: 80}}]",
+            same("`a`", "`b`", 80),
+        ),
+        ("[{name: a, command: [serve, --port=80]}, nginx]", same("`a`", "`nginx`", 80)),
+        ("[a, {name: b, command: [sh, -c, 'exec b -p 80']}, nginx]", same("`b`", "`nginx`", 80)),
+        ("[mysql, {name: mysql, command: [--skip-log-bin]}]", same("`mysql`", "`mysql`", 3306)),
+        // what a service is told may be another port
+        ("[postgres:16, {name: postgres:15, command: [postgres, -p, '5433']}]", None),
+        ("[postgres:16, {name: postgres:15, command: [postgres, -c, port=5433]}]", None),
+        ("[postgres:16, {name: postgres:15, variables: {PGPORT: '5433'}}]", None),
+        // what nobody knows may listen on nothing
+        ("[busybox, busybox]", None),
+        ("[$IMAGE, $IMAGE]", None),
+        ("[redis, postgres]", None),
+    ];
+    let jobs = table.iter().enumerate().map(|(at, (services, _))| {
+        format!("job {at}: {{ image: alpine, parallel: 2, script: [make], services: {services} }}\n")
+    });
+    let project = Project::with(&jobs.collect::<String>());
+    let seen = project.podline(&["lint", "--format", "json"]).run().expect(0);
+    let diagnostics: Vec<serde_json::Value> = serde_json::from_str(&seen.stdout).expect("stdout is JSON");
+    let told: Vec<&str> = diagnostics
+        .iter()
+        .filter(|it| it["code"] == "services-on-one-port")
+        .filter_map(|it| it["message"].as_str())
+        .collect();
+    let expected = table.iter().enumerate().filter_map(|(at, (_, expected))| {
+        let (one, other, port) = expected.as_ref()?;
+        Some(format!("services {one} and {other} of job `job {at} 1/2` both listen on port {port}"))
+    });
+    assert_eq!(told, expected.collect::<Vec<_>>());
+}

@@ -23,6 +23,7 @@ use crate::{
     report::{Printer, Problem, diagnostics},
     runner::{
         Settings,
+        build::ports,
         files::artifacts::ArtifactStore,
         settings::{self, RunnerConfig},
     },
@@ -123,6 +124,7 @@ impl Planned {
         let everywhere = Everywhere { repository: &repository, loader: &loader };
         let pipeline =
             config.as_ref().map(|config| pipeline::create(config, &context, &everywhere, &mut diagnostics));
+        diagnostics.append(pipeline.as_ref().map(ports::shared).unwrap_or_default());
         let unknown = project.trees(source).unknown();
         diagnostics.append(config.iter().flat_map(|config| unknown_projects(config, &unknown)).collect());
         let mask = Mask::new(context.masked());

@@ -4,6 +4,7 @@ mod expanded;
 mod feature_flags;
 pub mod image;
 mod make;
+pub mod ports;
 #[cfg(test)]
 mod tests;
 mod variables;
