@@ -19,6 +19,7 @@ use tokio_util::io::{StreamReader, SyncIoBridge};
 use super::{
     image::{Missing, Supply},
     network::Network,
+    node,
     pod::{
         files::Volumes,
         log::{LOGS, Log, MESSAGES},
@@ -125,6 +126,10 @@ impl Pods for EmbeddedPods {
             carrier: self.shared.surroundings.carrier.clone().filter(|name| !works(pod, name)),
             ..self.shared.surroundings.clone()
         };
+        node::takes(pod).map_err(|cause| Error::Failed {
+            doing: format!("finding a node for the pod `{name}`"),
+            cause,
+        })?;
         // what is wrong with the pod is said before anything is pulled for it
         plan::plan(pod, &surroundings, &plan::any_images(pod))
             .map_err(|message| Error::Rejected { message, help: None })?;

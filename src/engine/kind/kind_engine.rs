@@ -269,7 +269,8 @@ impl Provisioner for KindEngine {
         }
         namespace::settle(&acting, &namespace.name).await?;
         let free = Free { nodes: node::look(&own).await?, ..Free::default() };
-        let pods = KubePods::new(own, acting, &namespace.name, &self.owner.selector());
+        let labels = node::Labels::new(own.clone());
+        let pods = KubePods::new(own, acting, &namespace.name, &self.owner.selector()).on(labels);
         Ok(Place { pods: Arc::new(pods), free, kubectl: Some(kubectl.collect()) })
     }
 

@@ -1,8 +1,12 @@
-//! The nodes that pods run on, and the room they have.
+//! The nodes that pods run on, the room they have, and the labels that pods select.
+
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Node as ApiNode, Pod};
-use kube::api::ListParams;
+use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client};
+use serde_json::json;
+use tokio::sync::Mutex;
 
 use super::errors::failed;
 use crate::engine::{Error, Room};
@@ -29,6 +33,47 @@ pub async fn look(client: &Client) -> Result<Vec<Room>, Error> {
         });
     }
     Ok(free)
+}
+
+/// Labels of nodes that are podline's own: those that pods select, as somewhere there are nodes that have them.
+pub struct Labels {
+    nodes: Api<ApiNode>,
+    given: Mutex<BTreeMap<String, String>>,
+}
+
+impl Labels {
+    /// Labels of all nodes of a cluster.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self { nodes: Api::all(client), given: Mutex::default() }
+    }
+
+    /// Gives each node what a pod selects and the node has no value for: what a node is, as `kubernetes.io/arch`
+    /// says it, stays.
+    ///
+    /// # Errors
+    ///
+    /// What the API answers.
+    pub async fn give(&self, selector: &BTreeMap<String, String>) -> Result<(), Error> {
+        let mut given = self.given.lock().await;
+        let new: BTreeMap<&String, &String> =
+            selector.iter().filter(|(key, _)| !given.contains_key(*key)).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let doing = "giving the nodes the labels that a pod selects";
+        let nodes = self.nodes.list(&ListParams::default()).await.map_err(|error| failed(doing, error))?;
+        for node in nodes {
+            let has = node.metadata.labels.unwrap_or_default();
+            let lacks: BTreeMap<_, _> = new.iter().filter(|(key, _)| !has.contains_key(**key)).collect();
+            let Some(name) = node.metadata.name.filter(|_| !lacks.is_empty()) else { continue };
+            let patch = Patch::Merge(json!({"metadata": {"labels": lacks}}));
+            let patched = self.nodes.patch_metadata(&name, &PatchParams::default(), &patch).await;
+            patched.map_err(|error| failed(doing, error))?;
+        }
+        given.extend(new.into_iter().map(|(key, value)| (key.clone(), value.clone())));
+        Ok(())
+    }
 }
 
 /// Whether a node is ready and takes pods.

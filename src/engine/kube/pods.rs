@@ -1,5 +1,6 @@
 //! The pods of one namespace of a Kubernetes cluster.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,6 +16,7 @@ use tokio::sync::watch::Receiver;
 use super::errors::failed;
 use super::files;
 use super::log::{self, Opened, Phase, Source};
+use super::node::Labels;
 use super::terminal;
 use super::watch::{State, Watch};
 use crate::engine::{Archive, Error, File, Pods, Terminal};
@@ -32,6 +34,8 @@ pub struct KubePods {
     watch: Watch,
     /// The object that the pods go with.
     owner: Option<OwnerReference>,
+    /// The labels of the nodes, where those are podline's own.
+    labels: Option<Arc<Labels>>,
 }
 
 impl KubePods {
@@ -43,13 +47,19 @@ impl KubePods {
     pub fn new(own: Client, acting: Client, namespace: &str, selector: &str) -> Self {
         let own = Api::namespaced(own, namespace);
         let watch = Watch::start(own.clone(), selector);
-        Self { acting: Api::namespaced(acting, namespace), own, watch, owner: None }
+        Self { acting: Api::namespaced(acting, namespace), own, watch, owner: None, labels: None }
     }
 
     /// Pods that Kubernetes deletes with an object of their namespace.
     #[must_use]
     pub fn belonging_to(self, owner: Option<OwnerReference>) -> Self {
         Self { owner, ..self }
+    }
+
+    /// Pods that find the nodes they select, as these get their labels.
+    #[must_use]
+    pub fn on(self, labels: Labels) -> Self {
+        Self { labels: Some(Arc::new(labels)), ..self }
     }
 
     fn owned(&self, pod: &Pod) -> Pod {
@@ -64,6 +74,10 @@ impl KubePods {
 #[async_trait]
 impl Pods for KubePods {
     async fn create(&self, pod: &Pod) -> Result<(), Error> {
+        let selector = pod.spec.as_ref().and_then(|spec| spec.node_selector.as_ref());
+        if let Some((labels, selector)) = self.labels.as_ref().zip(selector) {
+            labels.give(selector).await?;
+        }
         match self.acting.create(&PostParams::default(), &self.owned(pod)).await {
             Ok(created) => {
                 self.watch.learn(created);

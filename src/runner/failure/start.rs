@@ -102,11 +102,7 @@ pub fn not_started(pod: Option<&Pod>, waited: Duration) -> Failure {
         let said = condition.message.as_deref().unwrap_or("the scheduler gave no reason");
         return system(
             format!("no node took the pod within {seconds} s: {said}"),
-            Some(
-                "lower the requests (`KUBERNETES_CPU_REQUEST`, `KUBERNETES_MEMORY_REQUEST`; without \
-                 them Kubernetes asks for the limits), run fewer jobs at once (`--jobs`), or wait longer \
-                 (`KUBERNETES_POLL_TIMEOUT`)",
-            ),
+            Some(&unschedulable_help(pod, said)),
         );
     }
     let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or("unknown");
@@ -124,6 +120,27 @@ pub fn not_started(pod: Option<&Pod>, waited: Duration) -> Failure {
         format!("the pod did not start within {seconds} s (last phase: {phase}{})", waiting.concat()),
         Some("a large image may need longer: `docker pull` it first, or raise `KUBERNETES_POLL_TIMEOUT`"),
     )
+}
+
+/// What to do where no node takes a pod: by the scheduler's words it is the nodes' labels, their taints, or room.
+fn unschedulable_help(pod: Option<&Pod>, said: &str) -> String {
+    let selector = pod.and_then(|pod| pod.spec.as_ref()?.node_selector.as_ref()).into_iter().flatten();
+    let labels: Vec<String> = selector.map(|(key, value)| format!("`{key}={value}`")).collect();
+    if said.contains("node affinity/selector") && !labels.is_empty() {
+        let labels = labels.join(", ");
+        return format!(
+            "no node has the labels that the pod selects: {labels} (`KUBERNETES_NODE_SELECTOR` of the runner, \
+             `KUBERNETES_NODE_SELECTOR_*` of the job)"
+        );
+    }
+    if said.contains("untolerated taint") {
+        return "the nodes have a taint that the pod does not tolerate (`KUBERNETES_NODE_TOLERATIONS` of the \
+                runner, `KUBERNETES_NODE_TOLERATIONS_*` of the job)"
+            .to_owned();
+    }
+    "lower the requests (`KUBERNETES_CPU_REQUEST`, `KUBERNETES_MEMORY_REQUEST`; without them Kubernetes asks for \
+     the limits), run fewer jobs at once (`--jobs`), or wait longer (`KUBERNETES_POLL_TIMEOUT`)"
+        .to_owned()
 }
 
 /// The image of a container, in the user's words.
