@@ -8,6 +8,7 @@ mod jobs;
 mod order;
 mod page;
 mod servers;
+mod trace;
 
 use engine::Engine;
 use expected::Fixture;

@@ -8,8 +8,8 @@ use super::{
     expected::{Expected, Fixture, Job},
 };
 
-/// Folders that are no projects but several, or manifests.
-const OTHERS: [&str; 3] = ["runner", "runner-legacy", "tour"];
+/// Folders that are no projects but several, or manifests, or have another page.
+const OTHERS: [&str; 4] = ["runner", "runner-legacy", "tour", "trace"];
 
 const INTRODUCTION: &str = "\
 # The fixtures
@@ -19,8 +19,9 @@ each job against one table (`tests/suite`), and makes this page of it: exit code
 in the traces, the order of jobs, the files of artifacts. A test that cannot run on a machine says why.
 
 `fixtures/runner` and `fixtures/runner-legacy` are no projects but deployments of a runner, as `--runner-config` takes
-them; `fixtures/tour` has the projects of [the tour](tour.md), which has a test of its own. `slots` is also run in a
-cluster of its own, where exactly eight pods run at once.
+them; `fixtures/tour` has the projects of [the tour](tour.md), which has a test of its own, and `fixtures/trace` the jobs
+of [the trace](trace.md), each line of which is held on both engines. `slots` is also run in a cluster of its own, where
+exactly eight pods run at once.
 
 ";
 

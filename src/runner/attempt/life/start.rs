@@ -144,8 +144,13 @@ impl Life<'_> {
         if !self.is_pending {
             self.is_pending = true;
             let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-            let text = format!("Waiting for pod {namespace}/{} to be running, status is Pending", self.name);
-            record.note(&text).await;
+            let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or("<unknown>");
+            let name = &self.name;
+            record
+                .note(&format!(
+                    "Waiting for pod {namespace}/{name} to be running on the node {node}, status is Pending"
+                ))
+                .await;
         }
         let mut conditions = status.conditions.iter().flatten();
         let unscheduled = conditions.find(|it| it.type_ == "PodScheduled" && it.status == "False");
