@@ -44,6 +44,8 @@ impl Fixture {
 
 /// What is expected of one run.
 pub(crate) struct Expected {
+    /// What changes in the project before.
+    pub(crate) change: fn(&Project),
     /// What stands behind `podline run`.
     pub(crate) arguments: Vec<&'static str>,
     /// The exit code.
@@ -68,6 +70,7 @@ struct Different {
 /// A run that ends with this exit code.
 pub(crate) fn exits(code: i32) -> Expected {
     Expected {
+        change: |_| (),
         arguments: Vec::new(),
         code,
         jobs: Vec::new(),
@@ -78,6 +81,12 @@ pub(crate) fn exits(code: i32) -> Expected {
 }
 
 impl Expected {
+    /// Changes something in the project first.
+    pub(crate) fn changed(mut self, change: fn(&Project)) -> Self {
+        self.change = change;
+        self
+    }
+
     pub(crate) fn with(mut self, arguments: &[&'static str]) -> Self {
         self.arguments = arguments.into();
         self
@@ -181,7 +190,10 @@ pub(crate) struct Job {
     never: Vec<&'static str>,
     after: Vec<&'static str>,
     beside: Vec<&'static str>,
+    apart: Vec<&'static str>,
     ends_before: Option<&'static str>,
+    attempts: Option<usize>,
+    was: Option<&'static str>,
     leaves: Option<Vec<&'static str>>,
     tested: Option<(u64, u64)>,
 }
@@ -248,6 +260,24 @@ impl Job {
         self
     }
 
+    /// It never runs while another one does.
+    pub(crate) fn apart(mut self, other: &'static str) -> Self {
+        self.apart.push(other);
+        self
+    }
+
+    /// It runs so many times.
+    pub(crate) fn attempts(mut self, attempts: usize) -> Self {
+        self.attempts = Some(attempts);
+        self
+    }
+
+    /// It is in this status before it starts.
+    pub(crate) fn was(mut self, status: &'static str) -> Self {
+        self.was = Some(status);
+        self
+    }
+
     /// It ends before another one does.
     pub(crate) fn ends_before(mut self, other: &'static str) -> Self {
         self.ends_before = Some(other);
@@ -288,6 +318,19 @@ impl Job {
                 && before(("job_started", other), ("job_finished", name));
             missed.unless(holds, || format!("`{name}` runs beside `{other}`"));
         }
+        for other in &self.apart {
+            let holds = before(("job_finished", name), ("job_started", other))
+                || before(("job_finished", other), ("job_started", name));
+            missed.unless(holds, || format!("`{name}` never runs beside `{other}`"));
+        }
+        if let Some(attempts) = self.attempts {
+            let ran = run.of("job_started", name).count();
+            missed.unless(ran == attempts, || format!("`{name}` runs {attempts} times and not {ran}"));
+        }
+        if let Some(status) = self.was {
+            let holds = run.of("job_status", name).any(|event| event["status"] == status);
+            missed.unless(holds, || format!("`{name}` is `{status}` before it starts"));
+        }
         self.missed_failure(run, missed);
         self.missed_output(run, missed);
         if let Some(files) = &self.leaves {
@@ -300,11 +343,11 @@ impl Job {
 
     fn missed_failure(&self, run: &Run, missed: &mut Missed) {
         let name = self.name;
-        let Some(position) = run.find("job_finished", name) else {
+        // of the last attempt
+        let Some(finished) = run.of("job_finished", name).last() else {
             missed.unless(!matches!(self.status, "success" | "failed"), || format!("`{name}` ends"));
             return;
         };
-        let finished = &run.events()[position];
         if let Some(code) = self.exit_code {
             missed.unless(finished["exit_code"] == code, || {
                 format!("the exit code of `{name}` is {code} and not {}", finished["exit_code"])

@@ -123,3 +123,45 @@ pub(crate) fn keeping() -> Fixture {
     )
     .run(expected)
 }
+
+pub(crate) fn caches() -> Fixture {
+    let missing = "Cache file does not exist";
+    let first = exits(0)
+        .job(success("by default").prints(&["line 1"]).says(missing))
+        .job(success("of no file").prints(&["line 1"]).says("Checking cache for default..."))
+        .job(success("of a commit").prints(&["line 1"]))
+        .job(success("push").prints(&["line 1"]).says("Not downloading cache shared due to policy"))
+        .job(success("two").prints(&["nothing yet"]).says("Creating cache one-main..."))
+        .job(failed("fails", 1).allowed())
+        .job(success("after script"))
+        .job(success("pull").prints(&["line 2"]).says("Not uploading cache shared due to policy"))
+        .job(
+            success("after the failure")
+                .prints(&["failure", "late", "lock.txt", "whenever"])
+                .never("success"),
+        )
+        .job(success("of files").prints(&["line 2"]).says("Checking cache for nobody...").says("for main-"))
+        .job(success("general").prints(&["line 2"]))
+        .job(success("none").prints(&["lock.txt"]).never("store"));
+    let again = exits(0)
+        .with(&["by default", "of files", "of a commit", "two", "push"])
+        .job(success("by default").prints(&["line 2"]))
+        .job(success("of files").prints(&["line 3"]))
+        .job(success("of a commit").prints(&["line 2"]))
+        .job(success("two").prints(&["1", "2"]))
+        .job(success("push").prints(&["line 1"]));
+    let changed = exits(0)
+        .changed(|project| {
+            project.write("lock.txt", "two\n");
+        })
+        .with(&["of files", "of a commit"])
+        .job(success("of files").prints(&["line 3"]))
+        .job(success("of a commit").prints(&["line 3"]));
+    Fixture::new(
+        "caches",
+        "keys of caches, who reads and writes them and when, what comes where there is none",
+    )
+    .run(first)
+    .run(again)
+    .run(changed)
+}

@@ -93,6 +93,7 @@ pub(crate) fn ports() -> Fixture {
     Fixture::new("ports", "two services on one port, and one that never listens").run(
         exits(1)
             .with(&["--runner-config", "patience.yml"])
+            .told("services `first` (`busybox:1.36`) and `second` (`busybox:1.36`) of job `two` both listen on port 8080")
             .job(success("two").says("has ended with exit code 1; services share the pod's network"))
             .job(
                 broken("silent", "runner_system_failure")
@@ -107,6 +108,31 @@ pub(crate) fn ports() -> Fixture {
 pub(crate) fn memory() -> Fixture {
     Fixture::new("memory", "a job that takes more memory than its container may have")
         .run(exits(1).job(broken("hog", "script_failure").because("1Gi").because("KUBERNETES_MEMORY_LIMIT")))
+}
+
+pub(crate) fn limits() -> Fixture {
+    let too_much = "the resource \"CPULimit\" requested \"8\" is higher than limit allowed \"2\"";
+    Fixture::new("limits", "limits, nodes and output that a job's variables and the runner's settings choose")
+        .run(
+            exits(1)
+                .with(&["--runner-config", "runner.toml"])
+                .job(success("as the runner says").prints(&["209715200"]))
+                .job(
+                    success("more")
+                        .prints(&["314572800"])
+                        .says("the runner ignores `KUBERNETES_HELPER_MEMORY_LIMIT`"),
+                )
+                .job(broken("too much", "runner_configuration_error").because(too_much))
+                .job(success("service").prints(&["hello", "67108864", "greeting ''"]))
+                .job(success("here").prints(&["scheduled"]))
+                .job(broken("nowhere", "runner_system_failure").because("kubernetes.io/arch=s390x"))
+                .job(
+                    success("chatter")
+                        .prints(&["line 1"])
+                        .says("Job's log exceeded limit of 4096 bytes.")
+                        .never("the last line"),
+                ),
+        )
 }
 
 pub(crate) fn pull() -> Fixture {

@@ -31,10 +31,12 @@ macro_rules! fixtures {
 }
 
 fixtures! {
-    order::hello, order::failing, order::held, order::slots, order::children, order::broken,
-    jobs::scripts, jobs::services, jobs::ports, jobs::memory, jobs::pull, jobs::policies,
-    jobs::hooks, jobs::junit, files::submodules,
+    order::hello, order::failing, order::decisions, order::cancel, order::held, order::slots, order::children,
+    order::broken,
+    jobs::scripts, jobs::services, jobs::ports, jobs::memory, jobs::limits, jobs::pull,
+    jobs::policies, jobs::hooks, jobs::junit, files::submodules,
     files::sources, files::uncommitted, files::artifacts, files::keeping,
+    files::caches,
 }
 
 /// Runs a fixture on an engine and fails with everything that did not come as expected. Ends, with the reason,
@@ -50,6 +52,7 @@ fn check(fixture: Fixture, engine: Engine) {
     (fixture.prepare)(&project);
     for expected in fixture.runs {
         let (expected, _) = expected.on(engine);
+        (expected.change)(&project);
         let run = engine.run(&project, &expected.arguments);
         let missed = expected.missed(&run, &project);
         let missed = missed.join("\n- ");

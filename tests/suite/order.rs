@@ -29,6 +29,44 @@ pub(crate) fn failing() -> Fixture {
     )
 }
 
+pub(crate) fn decisions() -> Fixture {
+    let blocked = exits(4)
+        .job(success("flaky").attempts(3).prints(&["attempt 3"]))
+        .job(failed("exit code", 1).allowed().attempts(2))
+        .job(failed("another reason", 1).allowed().attempts(1))
+        .job(success("one").apart("other").after("flaky"))
+        .job(success("other").apart("one"))
+        .job(success("in a moment").was("scheduled"))
+        .job(stays("ask", "manual"))
+        .job(stays("needs ask", "skipped"))
+        .job(success("needs nobody"))
+        .job(stays("rescue", "skipped"))
+        .job(success("whatever happens").after("one").after("other"))
+        .job(stays("gate", "manual"))
+        .job(stays("behind the gate", "created"));
+    let opened = exits(0)
+        .with(&["--manual", "ask", "--manual", "gate", "--no-delay"])
+        .job(success("flaky").attempts(1))
+        .job(failed("exit code", 1).allowed().attempts(1))
+        .job(failed("another reason", 1).allowed())
+        .succeed(&["one", "other", "in a moment", "ask", "needs nobody", "whatever happens", "gate"])
+        .job(success("needs ask").after("ask"))
+        .job(stays("rescue", "skipped"))
+        .job(success("behind the gate").after("gate"));
+    Fixture::new("decisions", "retries, manual and delayed jobs, resource groups, needs of what is not there")
+        .run(blocked)
+        .run(opened)
+}
+
+pub(crate) fn cancel() -> Fixture {
+    Fixture::new("cancel", "`auto_cancel:on_job_failure`: the first failure ends what runs").run(
+        exits(1)
+            .job(failed("fails", 1).beside("long"))
+            .job(stays("long", "canceled").prints(&["begins", "status canceled"]).never("never"))
+            .job(stays("deploy", "canceled")),
+    )
+}
+
 pub(crate) fn held() -> Fixture {
     let held = exits(0)
         .succeed(&["build", "review", "check"])

@@ -65,6 +65,7 @@ fn result(run: &Expected) -> String {
         ("manual", count(&|job| job.status == "manual")),
         ("skipped", count(&|job| job.status == "skipped")),
         ("canceled", count(&|job| job.status == "canceled")),
+        ("created", count(&|job| job.status == "created")),
     ];
     let counts: Vec<String> =
         counts.iter().filter(|it| it.1 > 0).map(|(what, n)| format!("{n} {what}")).collect();

@@ -61,6 +61,11 @@ impl Run {
         finished.flat_map(of_one).collect()
     }
 
+    /// All events of a kind for a job.
+    pub(crate) fn of(&self, event: &str, job: &str) -> impl Iterator<Item = &Value> {
+        self.events.iter().filter(move |one| one["event"] == event && is_of(one, job))
+    }
+
     /// Position of the first event of a kind for a job.
     pub(crate) fn find(&self, event: &str, job: &str) -> Option<usize> {
         self.events.iter().position(|one| one["event"] == event && is_of(one, job))
