@@ -76,6 +76,8 @@ pub struct Child {
     pub outline: Outline,
     /// What the user should know of it.
     pub notices: Vec<String>,
+    /// How many pods there is room for from here on, where its pods ask for more than those before.
+    pub fits: Option<usize>,
 }
 
 /// One attempt of a job.

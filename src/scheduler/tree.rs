@@ -89,6 +89,11 @@ impl Tree {
         without_passing(steps)
     }
 
+    /// From here on no more jobs than this run at once; those that run already go on.
+    pub fn limit(&mut self, slots: usize) {
+        self.slots = self.slots.min(slots);
+    }
+
     /// A trigger job's child pipeline is there, and begins. A trigger job without strategy has succeeded by
     /// that.
     pub fn create(

@@ -215,6 +215,9 @@ impl Dispatcher {
         let path = parent.path.iter().cloned().chain([name]).collect();
         let graph = Graph::from(&*child.member.pipeline);
         self.branches.push(Branch::new(child.member, path, options.clone(), Instant::now()));
+        if let Some(fits) = child.fits {
+            self.tree.limit(fits);
+        }
         let (id, steps) = self.tree.create(pipeline, job, graph, options);
         self.send(id, Event::PipelineStarted(child.outline)).await;
         for message in child.notices {

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::{PipelineId, Step, Tree};
 use crate::{
-    pipeline::{AllowFailure, JobId, When, child::Strategy},
+    pipeline::{AllowFailure, JobId, Retry, When, child::Strategy},
     scheduler::{Action, Deploy, End, Graph, Input, Options, Status, Task},
 };
 
@@ -259,4 +259,34 @@ fn a_trigger_job_that_is_retried_has_another_child() {
     run.handle("first/unit", Input::Retry);
     run.finish("second/unit", End::Success);
     assert_eq!(run.status("child"), Status::Success);
+}
+
+#[test]
+fn what_nobody_has_to_play_in_a_child_holds_its_parent_up_as_little_as_there() {
+    let optional =
+        Task { when: When::Manual, allow_failure: AllowFailure::Always(true), ..job("optional", 0) };
+    let needs_it = Task { needs: Some(vec![1]), ..job("needs it", 1) };
+    let (mut run, _) = Run::begin(2, vec![bridge("child", 0, Strategy::Depend), job("after", 1)]);
+    run.create("child", "child", vec![job("unit", 0), optional, needs_it]);
+    assert_eq!(run.status("child/needs it"), Status::Skipped);
+    let ended = run.finish("child/unit", End::Success);
+    assert_eq!(ended, ["child/unit success", "child: success", "child success", "start after"]);
+    // played later, it runs for itself
+    assert_eq!(
+        run.handle("child/optional", Input::Play),
+        ["child/needs it is created", "start child/optional"]
+    );
+}
+
+#[test]
+fn a_trigger_job_waits_for_the_last_attempt_of_a_job_of_its_child() {
+    let retry = Retry { max: 1, ..Retry::default() };
+    let (mut run, _) = Run::begin(1, vec![bridge("child", 0, Strategy::Depend)]);
+    run.create("child", "child", vec![Task { retry, ..job("unit", 0) }, job("done", 1)]);
+    assert_eq!(run.finish("child/unit", FAILED), ["child/unit failed", "start child/unit"]);
+    assert_eq!(run.status("child"), Status::Running);
+    assert_eq!(
+        run.finish("child/unit", FAILED),
+        ["child/unit failed", "child/done is skipped", "child: failed", "child failed", ": failed"]
+    );
 }

@@ -34,8 +34,16 @@ impl Trigger for Level {
         self.site.provide(level.builds.job_images()).await;
         let pipeline = &level.builds.pipeline;
         let outline = outline(pipeline, format!("child pipeline {id}"), self.site.engine, self.site.slots);
-        let notices = warnings(&level.planned);
-        Ok(Child { outline, notices, member: level.member() })
+        let mut notices = warnings(&level.planned);
+        let fewer = self.site.fewer(&level.builds.all_pods());
+        notices.extend(fewer.as_ref().map(|fits| {
+            format!(
+                "pods of this pipeline ask for more: {} at once from here on, what fits {}",
+                fits.pods, fits.place
+            )
+        }));
+        let fits = fewer.map(|fits| usize::try_from(fits.pods).unwrap_or(usize::MAX));
+        Ok(Child { outline, notices, fits, member: level.member() })
     }
 }
 

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use super::{prepare, setup::Setup};
 use crate::{
     cli::{args::SourceKind, builds::Builds, planned::Planned, project::Project, runs::Run},
-    engine::{Pods, Provisioner},
+    engine::{Fits, Free, Pods, Provisioner},
     event::{Event, Failure, FailureReason},
     runner::{
         Attempt, Build, Member, Settings,
@@ -42,6 +42,8 @@ pub(super) struct Site {
     /// How many pods run at once.
     pub(super) slots: usize,
     pub(super) events: mpsc::Sender<Event>,
+    /// What there is room for.
+    pub(super) free: Free,
     /// How many child pipelines there are.
     pub(super) children: AtomicU64,
     /// Who looks into pods.
@@ -59,6 +61,14 @@ impl Site {
     /// Makes those of a pipeline's images ready that are new.
     pub(super) async fn provide(&self, images: Vec<String>) {
         let new: Vec<String> = {
+    /// How many pods there is room for, if that is fewer than run at once.
+    pub(super) fn fewer(&self, pods: &[Pod]) -> Option<Fits> {
+        let fits = pods.iter().filter_map(|pod| self.free.fits(pod)).min_by_key(|fits| fits.pods)?;
+        // one may still find room when the others have ended
+        let fits = Fits { pods: fits.pods.max(1), ..fits };
+        (fits.pods < self.slots as u64).then_some(fits)
+    }
+
             let mut known = self.images.lock().unwrap_or_else(PoisonError::into_inner);
             images.into_iter().filter(|image| known.insert(image.clone())).collect()
         };

@@ -268,6 +268,7 @@ impl Work<'_> {
             engine: chosen.name,
             provisioner: Arc::clone(&chosen.provisioner),
             pods: Arc::clone(&place.pods),
+            free: place.free.clone(),
             sources,
             deletions: TaskTracker::new(),
             slots,

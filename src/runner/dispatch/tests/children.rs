@@ -15,6 +15,7 @@ use crate::{
 struct Prepared {
     execute: Arc<Scripted>,
     children: Mutex<Vec<Vec<Job>>>,
+    fits: Option<usize>,
 }
 
 #[async_trait]
@@ -35,6 +36,7 @@ impl Trigger for Prepared {
         let inner = Arc::new(Self {
             execute: Arc::clone(&self.execute),
             children: Mutex::new(std::mem::take(&mut *children)),
+            fits: None,
         });
         let member = member(jobs, &self.execute, inner);
         let outline = Outline {
@@ -45,13 +47,18 @@ impl Trigger for Prepared {
             stages: member.pipeline.stages.clone(),
             jobs: vec![],
         };
-        Ok(Child { member, outline, notices: vec!["mind this".into()] })
+        Ok(Child { member, outline, notices: vec!["mind this".into()], fits: self.fits })
     }
 }
 
 fn start(jobs: Vec<Job>, children: Vec<Vec<Job>>) -> Run {
+    start_with(jobs, children, None)
+}
+
+/// There is room for so many pods of the first child pipeline.
+fn start_with(jobs: Vec<Job>, children: Vec<Vec<Job>>, fits: Option<usize>) -> Run {
     let trigger = |execute: &Arc<Scripted>| -> Arc<dyn Trigger> {
-        Arc::new(Prepared { execute: Arc::clone(execute), children: Mutex::new(children) })
+        Arc::new(Prepared { execute: Arc::clone(execute), children: Mutex::new(children), fits })
     };
     Run::start_tree(jobs, trigger, |_| {}, false)
 }
@@ -188,5 +195,17 @@ async fn a_pipeline_of_another_project_is_held_and_counts_as_succeeded_when_it_i
     assert_eq!(summary.status, Status::Skipped);
     let trigger = |_: &Arc<Scripted>| -> Arc<dyn Trigger> { Arc::new(NoChildren) };
     let run = Run::start_tree(vec![other()], trigger, |options| options.deploy = Deploy::All, false);
+    assert_eq!(run.end().await.0.status, Status::Success);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_jobs_of_a_child_start_than_there_is_room_for() {
+    let child = vec![job("one", "test"), job("two", "test")];
+    let mut run = start_with(vec![bridge("child", "build", Some("depend"))], vec![child], Some(1));
+    let one = run.call().await;
+    pass(Duration::from_secs(1)).await;
+    assert!(run.calls.try_recv().is_err(), "the second waits for the first");
+    one.end(AttemptResult::Success);
+    run.call().await.end(AttemptResult::Success);
     assert_eq!(run.end().await.0.status, Status::Success);
 }
