@@ -384,3 +384,24 @@ fn a_run_in_a_cluster_of_podlines_own_never_talks_to_the_users_current_context()
     let seen = Seen::of(&asked.wait_with_output().expect("podline ends")).expect(3);
     assert!(seen.stderr.contains("the cluster of the context `production` does not answer"), "{seen}");
 }
+
+/// A proxy that has lost its backend, say.
+#[test]
+fn an_api_server_that_takes_requests_and_never_answers_is_told() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("an address");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let kubeconfig = folder.path().join("config");
+    let text = format!(
+        "apiVersion: v1\nkind: Config\nclusters: [{{ name: c, cluster: {{ server: 'http://{address}' }} }}]\n\
+         users: [{{ name: u, user: {{}} }}]\ncontexts: [{{ name: silent, context: {{ cluster: c, user: u }} }}]\n"
+    );
+    std::fs::write(&kubeconfig, &text).expect("a file can be written");
+    let project = Project::with("image: busybox:1.36\none: { script: ['true'] }\n");
+    let seen =
+        project.podline(&["run", "--context", "silent"]).env("KUBECONFIG", &kubeconfig).run().expect(3);
+    let told = seen.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let expected = "the cluster of the context `silent` does not answer: the API server took the request and has not \
+                    answered for 30 s";
+    assert!(told.contains(expected), "{seen}");
+}

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use tower::layer::layer_fn;
 
+use super::answered::Answered;
 use crate::engine::{Error, ServiceAccount, chain};
 
 /// Who the requests are made as.
@@ -43,7 +46,8 @@ pub async fn connect(target: Target<'_>, identity: &Identity) -> Result<Client, 
     let mut config = config.map_err(|error| unusable(target.kubeconfig, &chain(&error)))?;
     config.connect_timeout = Some(Duration::from_secs(10));
     impersonate(&mut config, identity);
-    Client::try_from(config).map_err(|error| unusable(target.kubeconfig, &chain(&error)))
+    let client = ClientBuilder::try_from(config).map(|client| client.with_layer(&layer_fn(Answered)).build());
+    client.map_err(|error| unusable(target.kubeconfig, &chain(&error)))
 }
 
 /// The names of all contexts.

@@ -21,10 +21,9 @@ pub(in crate::engine) fn failed(doing: &str, error: kube::Error) -> Error {
         kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(status)) => {
             not_switched(doing, status.as_u16())
         }
-        kube::Error::HyperError(_)
-        | kube::Error::Service(_)
-        | kube::Error::ReadEvents(_)
-        | kube::Error::UpgradeConnection(_) => {
+        // what it says of itself is of no help
+        kube::Error::Service(error) => Error::Disconnected { doing: doing.to_owned(), cause: chain(&*error) },
+        kube::Error::HyperError(_) | kube::Error::ReadEvents(_) | kube::Error::UpgradeConnection(_) => {
             Error::Disconnected { doing: doing.to_owned(), cause: chain(&error) }
         }
         other => Error::Failed { doing: doing.to_owned(), cause: chain(&other) },

@@ -5,6 +5,7 @@
 //! before the first [`client::connect`].
 
 mod admission;
+mod answered;
 pub mod client;
 mod errors;
 mod exec;

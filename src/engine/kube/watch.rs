@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
+use kube::api::ListParams;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
 use tokio::sync::watch;
@@ -23,6 +24,9 @@ use crate::engine::{Error, chain};
 
 /// How long the watch may be broken before the cluster counts as lost.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// After so long without news the API is asked whether it is there: of a connection that hangs nothing else tells.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// What is known of a pod.
 #[derive(Debug, Clone)]
@@ -49,16 +53,22 @@ struct Known {
     pods: Mutex<HashMap<String, watch::Sender<State>>>,
 }
 
-/// Asks for one pod.
+/// Asks for one pod, or whether somebody answers at all.
 #[async_trait]
 trait Lookup: Send + Sync {
     async fn pod(&self, name: &str) -> kube::Result<Option<Pod>>;
+
+    async fn answers(&self) -> kube::Result<()>;
 }
 
 #[async_trait]
 impl Lookup for Api<Pod> {
     async fn pod(&self, name: &str) -> kube::Result<Option<Pod>> {
         self.get_opt(name).await
+    }
+
+    async fn answers(&self) -> kube::Result<()> {
+        self.list_metadata(&ListParams::default().limit(1)).await.map(drop)
     }
 }
 
@@ -132,7 +142,14 @@ async fn follow(
     let mut listed = HashSet::new();
     let mut broken: Option<Instant> = None;
     loop {
-        let event = match events.try_next().await {
+        let event = match tokio::time::timeout(SILENCE, events.try_next()).await {
+            Ok(event) => event,
+            Err(_) => match known.api.answers().await {
+                Ok(()) => continue,
+                Err(error) => Err(watcher::Error::WatchFailed(error)),
+            },
+        };
+        let event = match event {
             Ok(Some(event)) => event,
             Ok(None) => return,
             Err(error) => {

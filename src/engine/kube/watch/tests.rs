@@ -14,6 +14,10 @@ impl Lookup for Pods {
     async fn pod(&self, name: &str) -> kube::Result<Option<Pod>> {
         Ok(self.0.contains(&name).then(|| pod(name, "1", "Pending")))
     }
+
+    async fn answers(&self) -> kube::Result<()> {
+        if self.0.is_empty() { Err(kube::Error::Service("it is silent".into())) } else { Ok(()) }
+    }
 }
 
 fn pod(name: &str, uid: &str, phase: &str) -> Pod {
@@ -104,4 +108,19 @@ async fn a_broken_watch_is_no_error_at_first_but_a_missing_permission_is() {
     let refused = kube::Error::Api(Status::failure(said, "Forbidden").with_code(403).boxed());
     events.unbounded_send(Err(watcher::Error::WatchStartFailed(refused))).expect("the watch listens");
     assert!(matches!(states.next().await, Some(Err(Error::Forbidden { .. }))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_without_news_ends_where_nobody_answers_any_more() {
+    for (api, is_lost) in [(&["p"][..], false), (&[], true)] {
+        let (watch, _events) = watch(api);
+        watch.learn(pod("p", "1", "Running"));
+        let mut states = watch.states("p");
+        assert_eq!(phase(&mut states).await.as_deref(), Some("Running"));
+        let next = tokio::time::timeout(Duration::from_secs(600), states.next()).await;
+        let lost = next.ok().flatten().map(|state| state.expect_err("nothing was told").to_string());
+        let expected =
+            is_lost.then(|| "lost the connection while watching the pods: it is silent".to_owned());
+        assert_eq!(lost, expected);
+    }
 }
