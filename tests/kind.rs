@@ -74,7 +74,8 @@ fn wait_for_pod_limits() -> String {
     }
 }
 
-fn kubectl(arguments: &[&str]) -> String {
+/// What `kubectl` prints of the cluster that all tests share.
+pub(crate) fn kubectl(arguments: &[&str]) -> String {
     let name = format!("podline-{}", cluster::name());
     let kubeconfig = Command::new("kind")
         .args(["get", "kubeconfig", "--name", &name])
@@ -89,6 +90,60 @@ fn kubectl(arguments: &[&str]) -> String {
         .output()
         .expect("kubectl can be started");
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn what_variables_choose_is_on_the_pod_in_the_cluster() {
+    if !cluster::is_up() {
+        return;
+    }
+    let project = Project::with(
+        "image: busybox:1.36\nlook:\n  script: [sleep 5]\n  variables:\n\
+         \x20   KUBERNETES_POD_LABELS_TEAM: team=shop\n    KUBERNETES_POD_ANNOTATIONS_OWNER: owner=ada\n\
+         \x20   KUBERNETES_NODE_SELECTOR_POOL: pool=ci\n    KUBERNETES_NODE_TOLERATIONS_SPOT: spot=yes:NoSchedule\n",
+    );
+    let allowed = ["pod_labels", "pod_annotations", "node_selector", "node_tolerations"];
+    let allowed: String = allowed.iter().map(|name| format!("{name}_overwrite_allowed = '.*'\n")).collect();
+    let config = format!("[[runners]]\nname = 'r'\nexecutor = 'kubernetes'\n[runners.kubernetes]\n{allowed}");
+    project.write("config.toml", &format!("{config}namespace = 'kube-ops'\n"));
+    let cluster = cluster::name();
+    let arguments = [
+        "run",
+        "--engine",
+        "kind",
+        "--cluster",
+        &cluster,
+        "--runner-config",
+        "config.toml",
+        "--output",
+        "json",
+    ];
+    let child = project.podline(&arguments).start();
+    let pod = loop {
+        let listed = kubectl(&[
+            "get",
+            "pods",
+            "--namespace",
+            "kube-ops",
+            "--selector",
+            "team=shop",
+            "--output",
+            "json",
+        ]);
+        let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+        let pod = listed["items"][0].clone();
+        if pod["status"]["phase"] == "Running" {
+            break pod;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    };
+    let seen = Seen::of(&child.wait_with_output().expect("podline ends"));
+    assert_eq!(seen.code, Some(0), "{seen}");
+    assert_eq!(pod["metadata"]["annotations"]["owner"], "ada");
+    assert_eq!(pod["spec"]["nodeSelector"], serde_json::json!({"pool": "ci"}));
+    let spot =
+        serde_json::json!({"key": "spot", "operator": "Equal", "value": "yes", "effect": "NoSchedule"});
+    assert!(pod["spec"]["tolerations"].as_array().is_some_and(|all| all.contains(&spot)), "{pod:#}");
 }
 
 #[test]

@@ -15,7 +15,10 @@ use std::{
 
 use base64::Engine as _;
 
-use crate::support::{Project, Run, Seen};
+use crate::{
+    kind::kubectl,
+    support::{Project, Run, Seen, cluster},
+};
 
 /// Who may pull where a login is wanted, and how the registry knows: the password is `secret`.
 const USER: &str = "ada";
@@ -102,6 +105,27 @@ impl Registry {
         let is_pushed = docker(&["tag", IMAGE, &image]) && docker(&["push", &image]);
         docker(&["rmi", &image]);
         is_pushed
+    }
+
+    /// Goes on within the node of the cluster that all tests share: under `localhost` a node asks without TLS.
+    /// Whether that can be done here.
+    fn move_into_the_node(&mut self) -> bool {
+        let node = format!("podline-{}-control-plane", cluster::name());
+        let inspected =
+            Command::new("docker").args(["inspect", "--format", "{{.State.Pid}}", &node]).output();
+        let pid =
+            String::from_utf8_lossy(&inspected.expect("docker can be started").stdout).trim().to_owned();
+        self.stop();
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/proc/{pid}/ns/net")).args(["docker-registry", "serve"]);
+        command.arg(self.folder.path().join("config.yml")).stdout(Stdio::null()).stderr(Stdio::null());
+        let Ok(process) = command.spawn() else { return false };
+        self.process = process;
+        let wait =
+            format!("until (exec 3<>/dev/tcp/127.0.0.1/{}) 2>/dev/null; do sleep 0.05; done", self.port);
+        let listens =
+            Command::new("docker").args(["exec", &node, "timeout", "20", "bash", "-c", &wait]).status();
+        listens.is_ok_and(|status| status.success())
     }
 
     fn stop(&mut self) {
@@ -220,4 +244,63 @@ fn a_job_whose_image_the_registry_does_not_have_fails_and_others_run() {
 fn skipped<T>(reason: &str) -> Option<T> {
     eprintln!("skipped: {reason}");
     None
+}
+
+/// Runs a job in the cluster that all tests share, with this folder of Docker's.
+fn in_the_cluster(project: &Project, docker_config: &Path) -> Run {
+    let name = cluster::name();
+    let arguments =
+        ["run", "--engine", "kind", "--cluster", &name, "--runner-config", "runner.yml", "--format", "json"];
+    Run::new(project.podline(&arguments).env("DOCKER_CONFIG", docker_config).run())
+}
+
+#[test]
+fn a_cluster_pulls_with_the_login_of_the_user_or_of_the_project() {
+    if !cluster::is_up() {
+        return;
+    }
+    let Some(mut registry) = Registry::start(true) else { return };
+    if !registry.move_into_the_node() {
+        skipped::<()>(
+            "a registry cannot be started within the node: that takes root and a Docker of this machine",
+        );
+        return;
+    }
+    // the node asks each time: what it has it may not have for others
+    let job = format!(
+        "job: {{ image: {{ name: '{}', pull_policy: always }}, script: ['echo pulled'] }}\n",
+        registry.image()
+    );
+    let project = |text: &str| {
+        let project = Project::with(text);
+        let settings = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: cm }\ndata: { KUBERNETES_NAMESPACE: kube-ops }\n";
+        project.write("runner.yml", settings);
+        project
+    };
+    let nobody = tempfile::tempdir().expect("a folder");
+    let stranger = in_the_cluster(&project(&job), nobody.path());
+    stranger.code(1);
+    assert_eq!(stranger.finished("job")["failure"]["reason"], "image_pull_failure");
+
+    let user = in_the_cluster(&project(&job), registry.login());
+    user.code(0);
+    assert_eq!(user.output("job").last(), Some(&"pulled"), "{}", user.told());
+
+    let login = fs::read_to_string(registry.login().join("config.json")).expect("a file");
+    let of_project = in_the_cluster(
+        &project(&format!("variables: {{ DOCKER_AUTH_CONFIG: '{login}' }}\n{job}")),
+        nobody.path(),
+    );
+    of_project.code(0);
+
+    // the secrets go with their pods
+    let secrets = || {
+        let format = "jsonpath={range .items[?(@.type==\"kubernetes.io/dockercfg\")]}{.metadata.name} {end}";
+        kubectl(&["get", "secrets", "--namespace", "kube-ops", "--output", format])
+    };
+    let start = Instant::now();
+    while !secrets().is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(60), "left: {}", secrets());
+        thread::sleep(Duration::from_millis(200));
+    }
 }

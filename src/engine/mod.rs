@@ -26,14 +26,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Secret};
 use tokio::io::AsyncRead;
 
 /// The pods of one namespace.
 #[async_trait]
 pub trait Pods: Send + Sync {
-    /// Creates a pod. A pod of this name that is there already is taken to be ours.
-    async fn create(&self, pod: &Pod) -> Result<(), Error>;
+    /// Creates a pod. A pod of this name that is there already is taken to be ours. `login` is the secret that the
+    /// pod names for the pulls of its images; it goes with the pod. Engines that pull by themselves need none.
+    async fn create(&self, pod: &Pod, login: Option<&Secret>) -> Result<(), Error>;
 
     /// The states of a pod, from now until it is gone: the stream ends then. A state may come twice, and
     /// some may be missed: each is a state, not a transition.

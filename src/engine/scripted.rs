@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt as _};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Secret};
 use tokio::{io::AsyncReadExt as _, sync::watch};
 
 use super::{Archive, Error, File, Pods};
@@ -145,7 +145,7 @@ impl ScriptedPods {
 
 #[async_trait]
 impl Pods for ScriptedPods {
-    async fn create(&self, pod: &Pod) -> Result<(), Error> {
+    async fn create(&self, pod: &Pod, _login: Option<&Secret>) -> Result<(), Error> {
         self.call(Call::Create(pod.metadata.name.clone().unwrap_or_default()));
         lock(&self.refusals).pop_front().map_or(Ok(()), Err)
     }

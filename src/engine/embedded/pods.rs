@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Container, Pod};
+use k8s_openapi::api::core::v1::{Container, Pod, Secret};
 use tokio::sync::{mpsc, watch};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
@@ -115,7 +115,7 @@ impl EmbeddedPods {
 
 #[async_trait]
 impl Pods for EmbeddedPods {
-    async fn create(&self, pod: &Pod) -> Result<(), Error> {
+    async fn create(&self, pod: &Pod, _login: Option<&Secret>) -> Result<(), Error> {
         let name = pod.metadata.name.clone().unwrap_or_default();
         if lock(&self.shared.running).contains_key(&name) {
             return Ok(());

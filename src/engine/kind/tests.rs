@@ -54,9 +54,9 @@ async fn a_pod_runs_in_a_cluster_of_its_own_and_nothing_is_left() {
 
 /// Everything that a run does with a pod.
 async fn way_of_a_pod(pods: &dyn Pods) -> Result<(), Error> {
-    pods.create(&pod("p", "echo first; until test -e /builds/ready; do sleep 0.1; done; printf last"))
+    pods.create(&pod("p", "echo first; until test -e /builds/ready; do sleep 0.1; done; printf last"), None)
         .await?;
-    pods.create(&pod("p", "false")).await?;
+    pods.create(&pod("p", "false"), None).await?;
     let mut states = pods.watch("p");
     while let Some(state) = states.try_next().await? {
         if state.status.is_some_and(|status| status.phase.as_deref() == Some("Running")) {
@@ -73,8 +73,11 @@ async fn way_of_a_pod(pods: &dyn Pods) -> Result<(), Error> {
     let log: Vec<Vec<u8>> = pods.log("p", "build").try_collect().await?;
     assert_eq!(String::from_utf8_lossy(&log.concat()), "first\nlast");
 
-    pods.create(&pod("files", "mkdir -p /builds/a; echo x > '/builds/a/b c'; ln -s a /builds/l; sleep 60"))
-        .await?;
+    pods.create(
+        &pod("files", "mkdir -p /builds/a; echo x > '/builds/a/b c'; ln -s a /builds/l; sleep 60"),
+        None,
+    )
+    .await?;
     let mut log = pods.watch("files");
     while let Some(state) = log.try_next().await? {
         if state.status.is_some_and(|status| status.phase.as_deref() == Some("Running")) {

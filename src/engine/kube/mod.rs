@@ -11,6 +11,7 @@ mod errors;
 mod exec;
 mod files;
 mod log;
+mod login;
 pub mod namespace;
 pub mod node;
 mod pods;

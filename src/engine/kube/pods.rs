@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, ListParams, LogParams, PostParams};
 use kube::{Api, Client};
@@ -16,6 +16,7 @@ use tokio::sync::watch::Receiver;
 use super::errors::failed;
 use super::files;
 use super::log::{self, Opened, Phase, Source};
+use super::login::Logins;
 use super::node::Labels;
 use super::terminal;
 use super::watch::{State, Watch};
@@ -32,6 +33,8 @@ pub struct KubePods {
     /// Looks and carries files, as podline itself.
     own: Api<Pod>,
     watch: Watch,
+    /// What their images are pulled with.
+    logins: Logins,
     /// The object that the pods go with.
     owner: Option<OwnerReference>,
     /// The labels of the nodes, where those are podline's own.
@@ -45,9 +48,10 @@ impl KubePods {
     /// `acting` creates and deletes pods, `own` does everything else.
     #[must_use]
     pub fn new(own: Client, acting: Client, namespace: &str, selector: &str) -> Self {
+        let logins = Logins::new(own.clone(), namespace);
         let own = Api::namespaced(own, namespace);
         let watch = Watch::start(own.clone(), selector);
-        Self { acting: Api::namespaced(acting, namespace), own, watch, owner: None, labels: None }
+        Self { acting: Api::namespaced(acting, namespace), own, watch, logins, owner: None, labels: None }
     }
 
     /// Pods that Kubernetes deletes with an object of their namespace.
@@ -62,6 +66,22 @@ impl KubePods {
         Self { labels: Some(Arc::new(labels)), ..self }
     }
 
+    /// Creates a pod; none where it was there.
+    async fn create_pod(&self, pod: &Pod) -> Result<Option<Pod>, Error> {
+        match self.acting.create(&PostParams::default(), pod).await {
+            Ok(created) => {
+                self.watch.learn(created.clone());
+                Ok(Some(created))
+            }
+            // the client tries again by itself when the API is busy: then it is the first try's pod
+            Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(None),
+            Err(error) => {
+                let name = pod.metadata.name.as_deref().unwrap_or_default();
+                Err(failed(&format!("creating the pod `{name}`"), error))
+            }
+        }
+    }
+
     fn owned(&self, pod: &Pod) -> Pod {
         let mut pod = pod.clone();
         if let Some(owner) = &self.owner {
@@ -73,23 +93,21 @@ impl KubePods {
 
 #[async_trait]
 impl Pods for KubePods {
-    async fn create(&self, pod: &Pod) -> Result<(), Error> {
+    async fn create(&self, pod: &Pod, login: Option<&Secret>) -> Result<(), Error> {
         let selector = pod.spec.as_ref().and_then(|spec| spec.node_selector.as_ref());
         if let Some((labels, selector)) = self.labels.as_ref().zip(selector) {
             labels.give(selector).await?;
         }
-        match self.acting.create(&PostParams::default(), &self.owned(pod)).await {
-            Ok(created) => {
-                self.watch.learn(created);
-                Ok(())
-            }
-            // the client tries again by itself when the API is busy: then it is the first try's pod
-            Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
-            Err(error) => {
-                let name = pod.metadata.name.as_deref().unwrap_or_default();
-                Err(failed(&format!("creating the pod `{name}`"), error))
-            }
+        let pod = self.owned(pod);
+        let Some(login) = login else { return self.create_pod(&pod).await.map(drop) };
+        self.logins.create(login, self.owner.as_ref()).await?;
+        let created = self.create_pod(&pod).await;
+        match &created {
+            Ok(Some(pod)) => self.logins.belongs_to(login, pod).await?,
+            Ok(None) => {}
+            Err(_) => self.logins.delete(login).await,
         }
+        created.map(drop)
     }
 
     fn watch(&self, pod: &str) -> BoxStream<'static, Result<Pod, Error>> {

@@ -29,7 +29,7 @@ use super::{
     files::artifacts::{ArtifactStore, Taken},
     files::cache::CacheFolder,
     files::sources::SourceStore,
-    pod::Overwrites,
+    pod::{Overwrites, login::Login},
     run_folder, trace,
     trace::EndMark,
     trace::Ending,
@@ -74,6 +74,9 @@ pub trait Prepare: Send + Sync {
         attempt: &Attempt,
         failed_pulls: &FailedPulls,
     ) -> Result<Pod, Failure>;
+
+    /// What the images of a pod of that build are pulled with.
+    fn login(&self, build: &Build, pod: &Pod) -> Login;
 }
 
 /// Lets somebody look into the pod of a job.

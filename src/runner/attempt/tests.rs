@@ -128,6 +128,10 @@ impl Prepare for One {
         }
         Ok(pod)
     }
+
+    fn login(&self, _build: &Build, _pod: &Pod) -> Login {
+        Login::default()
+    }
 }
 
 /// A run of one job.

@@ -5,6 +5,7 @@
 //! gets no token: a job's script has no business with the cluster.
 
 pub mod labels;
+pub mod login;
 pub mod names;
 pub mod overwrites;
 pub mod resources;
@@ -16,7 +17,10 @@ pub mod volumes;
 
 use std::collections::HashMap;
 
-use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use k8s_openapi::{
+    api::core::v1::{LocalObjectReference, Pod},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 
 pub use overwrites::Overwrites;
 pub use spec::{look_limit, policy_name};
@@ -52,7 +56,7 @@ pub fn pod(
     parts: &PodParts<'_>,
 ) -> Result<Pod, Failure> {
     let base = names::base(parts.run, build, parts.slot);
-    Ok(Pod {
+    let mut pod = Pod {
         metadata: ObjectMeta {
             name: Some(names::full(&base, parts.suffix)),
             namespace: Some(settings.namespace.clone()),
@@ -62,5 +66,11 @@ pub fn pod(
         },
         spec: Some(spec::spec(build, settings, overwrites, parts)?),
         status: None,
-    })
+    };
+    let secret = login::of(&pod, build, settings).secret;
+    if let Some((secret, spec)) = secret.zip(pod.spec.as_mut()) {
+        let name = secret.metadata.name.unwrap_or_default();
+        spec.image_pull_secrets.get_or_insert_default().push(LocalObjectReference { name });
+    }
+    Ok(pod)
 }

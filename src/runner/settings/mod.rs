@@ -33,7 +33,10 @@ pub use manifests::Manifests;
 pub use quantity::Amount;
 pub use resources::{Bound, ContainerKind, Resource, ResourceName};
 
-use crate::{config::keyword::job::PullPolicy, runner::trace::OUTPUT_LIMIT};
+use crate::{
+    config::keyword::job::PullPolicy,
+    runner::{pod::login::DockerLogin, trace::OUTPUT_LIMIT},
+};
 
 /// The settings of the runners, whatever they were read from.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,6 +87,8 @@ pub struct Settings {
     pub pod_annotations: BTreeMap<String, String>,
     /// `KUBERNETES_IMAGE_PULL_SECRETS`: Secrets of the namespace that have a registry's login.
     pub image_pull_secrets: Vec<String>,
+    /// The runner's own `docker login`; here it is the user's.
+    pub docker_login: DockerLogin,
     /// `KUBERNETES_ALLOWED_PULL_POLICIES`: what a job may ask for; those of `pull_policy` where nothing is set.
     pub allowed_pull_policies: Vec<PullPolicy>,
     /// `KUBERNETES_ALLOWED_IMAGES`: globs; any image where there is none.
@@ -223,6 +228,7 @@ impl Settings {
             pod_labels: BTreeMap::new(),
             pod_annotations: BTreeMap::new(),
             image_pull_secrets: Vec::new(),
+            docker_login: DockerLogin::default(),
             allowed_pull_policies: Vec::new(),
             allowed_images: Vec::new(),
             allowed_services: Vec::new(),

@@ -31,7 +31,7 @@ use crate::{
         settings::Environment,
     },
     report::{Printer, Problem, tty},
-    runner::build::image,
+    runner::{build::image, pod::login::DockerLogin},
 };
 pub(super) use again::quoted;
 use choice::Choice;
@@ -105,6 +105,10 @@ pub(super) fn of(
     let record = run.folder.clone();
     choice.reuse.bring_into(&run.folder)?;
     runner.settings = asked.settings(runner.settings, &run.id);
+    // the login of a user is for machines of that user's own
+    if let (Asked::Auto | Asked::Kind, Some(folder)) = (&asked, &environment.docker.config_folder) {
+        runner.settings.docker_login = DockerLogin::read(folder);
+    }
     let recorder = record::begin(&run, folder, arguments, project, &planned, &runner, &choice)?;
     let work = Work {
         folder,

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Secret};
 use tokio::sync::mpsc;
 
 use super::quoted;
@@ -64,14 +64,14 @@ impl Narrated {
 
 #[async_trait]
 impl Pods for Narrated {
-    async fn create(&self, pod: &Pod) -> Result<(), Error> {
+    async fn create(&self, pod: &Pod, login: Option<&Secret>) -> Result<(), Error> {
         let name = pod.metadata.name.clone().unwrap_or_default();
         let job = pod.metadata.annotations.as_ref().and_then(|all| all.get(JOB)).cloned();
         let job = job.unwrap_or_else(|| name.clone());
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), job.clone());
         let containers = pod.spec.iter().flat_map(|spec| &spec.containers).map(|it| it.name.as_str());
         let containers = containers.collect::<Vec<_>>().join("`, `");
-        let result = self.pods.create(pod).await;
+        let result = self.pods.create(pod, login).await;
         let message = match &result {
             Ok(()) => format!("created the pod of `{job}`, with the containers `{containers}`"),
             Err(_) => format!("asked for the pod of `{job}`, and was refused"),

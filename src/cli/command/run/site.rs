@@ -22,7 +22,10 @@ use crate::{
         Attempt, Build, Member, Settings,
         attempt::{FailedPulls, JobExecutor, Prepare, Visit},
         files::{artifacts::ArtifactStore, cache::CacheFolder, sources::SourceStore},
-        pod::Overwrites,
+        pod::{
+            Overwrites,
+            login::{self, Login},
+        },
     },
 };
 
@@ -39,11 +42,11 @@ pub(super) struct Site {
     pub(super) sources: Arc<SourceStore>,
     /// Deletions of pods that nobody waits for.
     pub(super) deletions: TaskTracker,
+    /// What there is room for.
+    pub(super) free: Free,
     /// How many pods run at once.
     pub(super) slots: usize,
     pub(super) events: mpsc::Sender<Event>,
-    /// What there is room for.
-    pub(super) free: Free,
     /// How many child pipelines there are.
     pub(super) children: AtomicU64,
     /// Who looks into pods.
@@ -58,9 +61,6 @@ impl Site {
         self.run.number * 1000 + self.children.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Makes those of a pipeline's images ready that are new.
-    pub(super) async fn provide(&self, images: Vec<String>) {
-        let new: Vec<String> = {
     /// How many pods there is room for, if that is fewer than run at once.
     pub(super) fn fewer(&self, pods: &[Pod]) -> Option<Fits> {
         let fits = pods.iter().filter_map(|pod| self.free.fits(pod)).min_by_key(|fits| fits.pods)?;
@@ -69,6 +69,9 @@ impl Site {
         (fits.pods < self.slots as u64).then_some(fits)
     }
 
+    /// Makes those of a pipeline's images ready that are new.
+    pub(super) async fn provide(&self, images: Vec<String>) {
+        let new: Vec<String> = {
             let mut known = self.images.lock().unwrap_or_else(PoisonError::into_inner);
             images.into_iter().filter(|image| known.insert(image.clone())).collect()
         };
@@ -160,5 +163,9 @@ impl Prepare for Preparation {
         failed_pulls: &FailedPulls,
     ) -> Result<Pod, Failure> {
         self.builds.pod(build, overwrites, attempt.number, &attempt.slot, failed_pulls)
+    }
+
+    fn login(&self, build: &Build, pod: &Pod) -> Login {
+        login::of(pod, build, &self.builds.settings)
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     runner::{
         Attempt, Build, failure,
         failure::{BUILD, Observed},
-        pod::Overwrites,
+        pod::{Overwrites, login::Login},
         trace::{EndMark, Ending, Mark},
     },
 };
@@ -95,6 +95,8 @@ pub(super) struct Life<'a> {
     build: &'a Build,
     overwrites: Overwrites,
     pod: Pod,
+    /// What its images are pulled with.
+    login: Login,
     name: String,
     failed_pulls: FailedPulls,
     attempt: &'a Attempt,
@@ -150,6 +152,7 @@ impl<'a> Life<'a> {
             build,
             overwrites,
             name: pod.metadata.name.clone().unwrap_or_default(),
+            login: executor.prepare.login(build, &pod),
             pod,
             failed_pulls: FailedPulls::new(),
             attempt,

@@ -76,7 +76,7 @@ impl Life<'_> {
         let late = Instant::now() + self.executor.poll_timeout;
         let mut told = false;
         loop {
-            let error = match self.executor.pods.create(&self.pod).await {
+            let error = match self.executor.pods.create(&self.pod, self.login.secret.as_ref()).await {
                 Ok(()) => return None,
                 Err(error) => error,
             };
@@ -117,6 +117,9 @@ impl Life<'_> {
             self.executor.prepare.pod(self.build, &self.overwrites, self.attempt, &self.failed_pulls)?;
         let next = failure::policy_of(&pod, container).unwrap_or_default();
         if next == policy {
+            for remark in &self.login.remarks {
+                record.warn(remark).await;
+            }
             return Ok(false);
         }
         record
@@ -127,6 +130,7 @@ impl Life<'_> {
             .await;
         self.executor.delete(std::mem::take(&mut self.name), Duration::ZERO);
         self.name = pod.metadata.name.clone().unwrap_or_default();
+        self.login = self.executor.prepare.login(self.build, &pod);
         self.pod = pod;
         (self.states, self.log, self.service_logs) = (None, None, None);
         self.pulling = None;
