@@ -54,6 +54,39 @@ pub(crate) fn submodules() -> Fixture {
 }
 
 pub(crate) fn sources() -> Fixture {
+/// A large file that is committed, as whoever has installed git-lfs does it.
+fn with_large_file(project: &Project) {
+    project.git(&["lfs", "install", "--local"]);
+    project.write("picture.bin", "committed\n");
+    project.git(&["add", "--all"]);
+    project.git(&["commit", "--quiet", "--message", "picture"]);
+}
+
+fn git_lfs_is_there() -> Result<(), String> {
+    let output = Command::new("git").args(["lfs", "version"]).output().expect("git can be started");
+    if output.status.success() { Ok(()) } else { Err("git-lfs is not installed".to_owned()) }
+}
+
+pub(crate) fn large() -> Fixture {
+    let pointer = "version https://git-lfs.github.com/spec/v1";
+    Fixture::new("large", "files of Git LFS, as the user's own checkout has them")
+        .needs(git_lfs_is_there)
+        .prepared(with_large_file)
+        .run(exits(0).job(success("look").prints(&["committed", pointer]).never(" M picture.bin")))
+        .run(
+            exits(0)
+                .changed(|project| {
+                    project.write("picture.bin", "changed\n");
+                })
+                .job(success("look").prints(&["changed", pointer, " M picture.bin"])),
+        )
+        .run(
+            exits(0)
+                .with(&["--source", "head"])
+                .job(success("look").prints(&["committed", pointer]).never(" M picture.bin")),
+        )
+}
+
     Fixture::new(
         "sources",
         "what a job finds in its folder: history, tags, modes, links; the `GIT_*` variables",

@@ -35,7 +35,7 @@ fixtures! {
     order::broken,
     jobs::scripts, jobs::services, jobs::ports, jobs::memory, jobs::limits, jobs::pull,
     jobs::policies, jobs::hooks, jobs::junit, files::submodules,
-    files::sources, files::uncommitted, files::artifacts, files::keeping,
+    files::sources, files::large, files::uncommitted, files::artifacts, files::keeping,
     files::caches,
 }
 

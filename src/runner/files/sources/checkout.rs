@@ -72,9 +72,12 @@ impl GitFolder {
         }
     }
 
-    /// Writes the files of the commit.
-    pub(super) fn check_out(&self) -> Result<(), GitError> {
-        self.git.run(&["reset", "--hard", "--quiet"]).map(drop)
+    /// Writes the files of the commit. Large files (Git LFS) come from what the user's repository `from` has of them,
+    /// by the filter that it has for them.
+    pub(super) fn check_out(&self, from: &Git) -> Result<(), GitError> {
+        let mut words = large_files(from);
+        words.extend(["reset", "--hard", "--quiet"].map(str::to_owned));
+        self.git.run(&words).map(drop)
     }
 
     /// Adds to its configuration.
@@ -136,6 +139,24 @@ const FETCH: [&str; 13] = [
     "--quiet",
     "--no-recurse-submodules",
 ];
+
+/// Options of git with which a checkout elsewhere finds the large files of a repository. Nothing of it is kept in the
+/// checkout: a job has no use for it.
+fn large_files(from: &Git) -> Vec<String> {
+    // a repository without large files has no such filter, which is no error
+    let filter = from.run(&["config", "--get-regexp", r"^filter\.lfs\."]).unwrap_or_default();
+    let mut settings: Vec<String> = filter
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    if let Ok(folder) = from.run(&["rev-parse", "--git-path", "lfs"])
+        && !settings.is_empty()
+    {
+        settings.push(format!("lfs.storage={}", from.folder().join(folder).display()));
+    }
+    settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]).collect()
+}
 
 fn init(folder: &Path, checkout: &Checkout) -> io::Result<()> {
     fs::create_dir_all(folder.join("objects"))?;

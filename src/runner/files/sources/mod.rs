@@ -113,7 +113,7 @@ pub fn pack(
         }
         SourceChoice::Head => {
             let fetched = fetch.finish()?;
-            fetched.check_out()?;
+            fetched.check_out(git)?;
             fetched.write_index(fetched.git().folder(), b"", checkout.time)?;
             let listed = list(fetched.git(), &["ls-files", "-z", "--cached"])?;
             let mut tarball = begin(checkout, tar)?;

@@ -186,7 +186,7 @@ fn one<W: Write>(
         let listed = list(&source.git, &["ls-files", "-z", "--cached", "--others", "--exclude-standard"])?;
         (source.git.folder().to_owned(), listed)
     } else {
-        fetched.check_out()?;
+        fetched.check_out(&source.git)?;
         fetched.write_index(fetched.git().folder(), b"", checkout.time)?;
         let listed = list(fetched.git(), &["ls-files", "-z", "--cached"])?;
         (fetched.git().folder().to_owned(), listed)
