@@ -26,7 +26,9 @@ fn json(seen: &Seen) -> Value {
 #[test]
 fn plans_are_as_their_schema_says() {
     let schema = schema("plan");
-    for (fixture, more) in [("hello", &[][..]), ("held", &[]), ("tour/03-rules", &["--tag", "v1.2"])] {
+    for (fixture, more) in
+        [("hello", &[][..]), ("held", &[]), ("children", &[]), ("tour/03-rules", &["--tag", "v1.2"])]
+    {
         let mut arguments = vec!["plan", "--format", "json"];
         arguments.extend(more);
         hold(&schema, &json(&Project::fixture(fixture).podline(&arguments).run().expect(0)));

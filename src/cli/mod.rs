@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod builds;
+mod child;
 mod command;
 mod completion;
 pub mod context;

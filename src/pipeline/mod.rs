@@ -25,7 +25,7 @@ pub use context::{Context, Event, Repository};
 pub use create::create;
 pub use explain::{Explanation, explain, explain_workflow};
 pub use job::{Job, JobId};
-pub use plan::Plan;
+pub use plan::{Plan, PlannedChild};
 pub use predefined::before_pipeline;
 pub use rules::Found;
 pub use setting::Setting;

@@ -33,10 +33,26 @@ pub struct PlannedJob {
     pub matched_rule: Option<usize>,
     /// Name of the environment, expanded.
     pub environment: Option<String>,
+    /// The child pipeline that it starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub child: Option<PlannedChild>,
+}
+
+/// The child pipeline of a [`PlannedJob`].
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(untagged)]
+pub enum PlannedChild {
+    /// What would run there.
+    Known(Plan),
+    /// It is not known before the run, or would not be created.
+    Unknown {
+        /// Why, for people.
+        unknown: String,
+    },
 }
 
 impl Plan {
-    /// The plan of a pipeline.
+    /// The plan of a pipeline, without its child pipelines.
     pub fn new(pipeline: &Pipeline) -> Self {
         Self {
             stages: pipeline.stages.clone(),
@@ -60,6 +76,7 @@ impl PlannedJob {
             needs: job.needs.as_ref().map(names),
             matched_rule: job.matched_rule,
             environment: job.environment.as_ref().map(|environment| environment.name.clone()),
+            child: None,
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     cli::{
         ExitCode, Failed,
         args::{GraphArguments, GraphFormat, SourceKind},
+        child::Child,
         planned::Planned,
         project::Project,
         view,
@@ -35,7 +36,7 @@ pub(super) fn graph(
             problem.help("choose another event with `--event`, `--branch` or `--tag`"),
         ));
     }
-    let graph = drawn(pipeline, view::title(&planned.context));
+    let graph = drawn(&project, &planned, pipeline, view::title(&planned.context), 0);
     printer.data(&match arguments.format {
         GraphFormat::Mermaid => graph::mermaid(&graph),
         GraphFormat::Dot => graph::dot(&graph),
@@ -44,7 +45,8 @@ pub(super) fn graph(
     Ok(ExitCode::Success)
 }
 
-fn drawn(pipeline: &Pipeline, title: String) -> Graph {
+/// The graph of a pipeline and of its child pipelines. `depth` says how many trigger jobs lead to it.
+fn drawn(project: &Project, planned: &Planned, pipeline: &Pipeline, title: String, depth: usize) -> Graph {
     let node = |job: &Job| Node {
         name: job.name.clone(),
         stage: pipeline.stages.iter().position(|stage| *stage == job.stage).unwrap_or(0),
@@ -55,6 +57,16 @@ fn drawn(pipeline: &Pipeline, title: String) -> Graph {
             (None, _) => Start::Automatic,
         },
         // A manual job that may fail is an optional one, which being manual says.
+        child: Child::of(project, planned, job, depth).map(|child| match child {
+            Child::Unknown(why) => graph::Child::Unknown(why),
+            Child::Known(child) => graph::Child::Known(match &child.pipeline {
+                Some(pipeline) => {
+                    let title = format!("child pipeline of {}", job.name);
+                    drawn(project, &child, pipeline, title, depth + 1)
+                }
+                None => Graph::default(),
+            }),
+        }),
         may_fail: job.allow_failure != AllowFailure::Always(false) && job.when != When::Manual,
     };
     Graph { title, stages: pipeline.stages.clone(), jobs: pipeline.jobs.iter().map(node).collect() }

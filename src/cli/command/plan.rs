@@ -7,11 +7,12 @@ use crate::{
         ExitCode, Failed,
         args::{Format, PlanArguments, SourceKind},
         builds::Builds,
+        child::Child,
         planned::{Planned, Runner},
         project::Project,
         view,
     },
-    pipeline::{self},
+    pipeline::{self, PlannedChild},
     report::{self, Printer, diagnostics::Record},
 };
 
@@ -20,7 +21,7 @@ pub(super) fn plan(folder: &Path, arguments: &PlanArguments, printer: &Printer) 
     let mut planned = Planned::new(&project, &arguments.pipeline, SourceKind::Worktree, 1, printer)?;
     let runner = Runner::read(&project, &arguments.runner, &mut planned)?;
     match arguments.format {
-        Format::Json => json(&planned, printer)?,
+        Format::Json => json(&project, &planned, printer)?,
         Format::Text => text(&project, &planned, &runner, arguments, printer)?,
     }
     Ok(if planned.diagnostics.has_errors() { ExitCode::Usage } else { ExitCode::Success })
@@ -34,12 +35,24 @@ struct Document {
     diagnostics: Vec<Record>,
 }
 
-fn json(planned: &Planned, printer: &Printer) -> Result<(), Failed> {
+fn json(project: &Project, planned: &Planned, printer: &Printer) -> Result<(), Failed> {
     let diagnostics = report::diagnostics::records(&planned.diagnostics, &planned.sources);
-    let plan = planned.pipeline.as_ref().map(pipeline::Plan::new).unwrap_or_default();
-    let document = Document { plan, diagnostics };
+    let document = Document { plan: with_children(project, planned, 0), diagnostics };
     let text = serde_json::to_string_pretty(&document).expect("a plan of text and numbers is JSON");
     Ok(printer.data(&format!("{text}\n"))?)
+}
+
+/// The plan of a pipeline with those of its child pipelines. `depth` says how many trigger jobs lead to it.
+fn with_children(project: &Project, planned: &Planned, depth: usize) -> pipeline::Plan {
+    let Some(pipeline) = &planned.pipeline else { return pipeline::Plan::default() };
+    let mut plan = pipeline::Plan::new(pipeline);
+    for (shown, job) in plan.jobs.iter_mut().zip(&pipeline.jobs) {
+        shown.child = Child::of(project, planned, job, depth).map(|child| match child {
+            Child::Known(child) => PlannedChild::Known(with_children(project, &child, depth + 1)),
+            Child::Unknown(unknown) => PlannedChild::Unknown { unknown },
+        });
+    }
+    plan
 }
 
 fn text(

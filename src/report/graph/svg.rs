@@ -37,23 +37,29 @@ struct Place {
     width: usize,
 }
 
-/// The graph as an SVG document.
+/// The graph as an SVG document: child pipelines stand below the one that starts them.
 pub fn svg(graph: &Graph) -> String {
-    let (places, columns) = places(graph);
-    let width = columns.last().map_or(0, |(x, width)| x + width) + MARGIN;
-    let width = width.max(2 * MARGIN + graph.title.chars().count() * CHARACTER);
-    let height = places.iter().map(|place| place.y + BOX).max().unwrap_or(HEAD) + MARGIN;
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\">\n<title>{title}</title>\n<style>{STYLE}</style>\n<rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>\n<text class=\"title\" x=\"{MARGIN}\" y=\"30\">{title}</text>\n",
+    let mut body = String::new();
+    let (width, height) = pipeline(graph, 0, &mut body);
+    let height = height + MARGIN;
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\">\n<title>{title}</title>\n<style>{STYLE}</style>\n<rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>\n{body}</svg>\n",
         title = escaped(&graph.title),
-    );
+    )
+}
+
+/// Draws a pipeline and its child pipelines from `top` on, and gives the width of all and where they end.
+fn pipeline(graph: &Graph, top: usize, out: &mut String) -> (usize, usize) {
+    let (places, columns) = places(graph, top);
+    let title = escaped(&graph.title);
+    out.push_str(&format!("<text class=\"title\" x=\"{MARGIN}\" y=\"{}\">{title}</text>\n", top + 30));
     for (at, (name, (x, column))) in graph.stages.iter().zip(&columns).enumerate() {
         let name = escaped(&shortened(name));
-        out.push_str(&format!("<text class=\"stage\" x=\"{x}\" y=\"64\">{name}</text>\n"));
+        out.push_str(&format!("<text class=\"stage\" x=\"{x}\" y=\"{}\">{name}</text>\n", top + 64));
         if at + 1 < graph.stages.len() {
             // An arrow in the head: the next stage waits for this one.
-            let (from, to) = (x + column + 14, x + column + COLUMN_GAP - 14);
-            out.push_str(&format!("<path class=\"order\" d=\"M{from} 60H{to}m-5 -4 5 4-5 4\"/>\n"));
+            let (from, to, y) = (x + column + 14, x + column + COLUMN_GAP - 14, top + 60);
+            out.push_str(&format!("<path class=\"order\" d=\"M{from} {y}H{to}m-5 -4 5 4-5 4\"/>\n"));
         }
     }
     for (from, to) in graph.edges() {
@@ -62,25 +68,34 @@ pub fn svg(graph: &Graph) -> String {
     for (job, place) in graph.jobs.iter().zip(&places) {
         out.push_str(&node(job, place));
     }
-    out.push_str("</svg>\n");
-    out
+    let width = columns.last().map_or(0, |(x, width)| x + width) + MARGIN;
+    let width = width.max(2 * MARGIN + graph.title.chars().count() * CHARACTER);
+    let end = places.iter().map(|place| place.y + BOX).max().unwrap_or(top + HEAD);
+    graph.children().fold((width, end), |(width, end), (_, child)| {
+        let (wide, end) = pipeline(child, end + MARGIN, out);
+        (width.max(wide), end)
+    })
 }
 
 /// The boxes of the jobs, and left edge and width of each column.
-fn places(graph: &Graph) -> (Vec<Place>, Vec<(usize, usize)>) {
+fn places(graph: &Graph, top: usize) -> (Vec<Place>, Vec<(usize, usize)>) {
     let mut columns = Vec::new();
     let mut x = MARGIN;
     for (at, stage) in graph.stages.iter().enumerate() {
-        let names = graph.in_stage(at).map(|(_, job)| job.name.as_str()).chain([stage.as_str()]);
+        let jobs = graph.in_stage(at);
+        let names = jobs.map(|(_, job)| job.name.as_str()).chain([stage.as_str()]);
         let longest = names.map(|name| text::width(&shortened(name))).max().unwrap_or(0).max(12);
-        let width = longest * CHARACTER + 2 * 12;
+        let remarks = graph.in_stage(at).filter_map(|(_, job)| job.remark());
+        // remarks are smaller, and have a mark before them
+        let remark = remarks.map(|remark| text::width(&remark) * 7 + 16).max().unwrap_or(0);
+        let width = (longest * CHARACTER).max(remark) + 2 * 12;
         columns.push((x, width));
         x += width + COLUMN_GAP;
     }
     let mut filled = vec![0; graph.stages.len()];
     let place = |job: &Node| {
         let (x, width) = columns[job.stage];
-        let y = HEAD + filled[job.stage] * (BOX + GAP);
+        let y = top + HEAD + filled[job.stage] * (BOX + GAP);
         filled[job.stage] += 1;
         Place { x, y, width }
     };
@@ -106,7 +121,7 @@ fn node(job: &Node, place: &Place) -> String {
     let class = job.class();
     let mark = if job.start == Start::Automatic { "" } else { "\u{23f8}\u{fe0e} " };
     let remark = remark.map_or_else(String::new, |remark| {
-        format!("<text class=\"remark\" x=\"{left}\" y=\"{}\">{mark}{remark}</text>", y + 32)
+        format!("<text class=\"remark\" x=\"{left}\" y=\"{}\">{mark}{}</text>", y + 32, escaped(&remark))
     });
     format!(
         "<g><title>{}</title><rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{BOX}\" rx=\"6\"/><text class=\"name\" x=\"{left}\" y=\"{baseline}\">{}</text>{remark}</g>\n",
@@ -136,7 +151,7 @@ mod tests {
 
     #[test]
     fn no_two_boxes_overlap() {
-        let (places, _) = places(&graph());
+        let (places, _) = places(&graph(), 0);
         for (at, one) in places.iter().enumerate() {
             for other in &places[at + 1..] {
                 let apart =
