@@ -196,6 +196,7 @@ pub(crate) struct Job {
     was: Option<&'static str>,
     leaves: Option<Vec<&'static str>>,
     tested: Option<(u64, u64)>,
+    covered: Option<f64>,
 }
 
 pub(crate) fn success(name: &'static str) -> Job {
@@ -296,6 +297,12 @@ impl Job {
         self
     }
 
+    /// Its trace tells of this coverage, in percent.
+    pub(crate) fn covered(mut self, percent: f64) -> Self {
+        self.covered = Some(percent);
+        self
+    }
+
     fn missed(&self, run: &Run, project: &Project, missed: &mut Missed) {
         let name = self.name;
         let before = |one: (&str, &str), other: (&str, &str)| match (
@@ -358,6 +365,10 @@ impl Job {
             missed.unless(tests["total"] == total && tests["failed"] == failed, || {
                 format!("`{name}` has {total} tests, {failed} of them failed, not {tests}")
             });
+        }
+        if let Some(percent) = self.covered {
+            let seen = &finished["coverage"];
+            missed.unless(*seen == percent, || format!("`{name}` covers {percent} % and not {seen}"));
         }
         let is_allowed = finished["allowed"] == true;
         missed.unless(self.is_allowed == is_allowed, || {

@@ -9,6 +9,7 @@ use crate::support::Project;
 fn with_history(project: &Project) {
     project.write("run.sh", "#!/bin/sh\necho executable\n");
     project.write("folder/a name with ünïcode.txt", "content\n");
+    project.write("ignored.log", "").write(".gitignore", "*.log\n");
     let script = "chmod +x run.sh && ln -s run.sh link && mkdir submodule \
         && git -C submodule init --quiet && git -C submodule -c user.name=A -c user.email=a@b commit \
            --quiet --allow-empty --message sub";
@@ -53,7 +54,6 @@ pub(crate) fn submodules() -> Fixture {
         ])))
 }
 
-pub(crate) fn sources() -> Fixture {
 /// A large file that is committed, as whoever has installed git-lfs does it.
 fn with_large_file(project: &Project) {
     project.git(&["lfs", "install", "--local"]);
@@ -87,6 +87,7 @@ pub(crate) fn large() -> Fixture {
         )
 }
 
+pub(crate) fn sources() -> Fixture {
     Fixture::new(
         "sources",
         "what a job finds in its folder: history, tags, modes, links; the `GIT_*` variables",
@@ -103,6 +104,8 @@ pub(crate) fn large() -> Fixture {
             .job(success("full").prints(&["26"]))
             .job(success("shallow").prints(&["1"]))
             .job(success("none").prints(&["0"]))
+            .job(success("empty").prints(&["0"]))
+            .job(success("clean").prints(&["it was never here"]).never("!! ignored.log"))
             .job(success("no checkout").prints(&[".git", "the last", "run.sh"]))
             .job(success("elsewhere").prints(&["/builds/another/place", "run.sh"])),
     )

@@ -43,6 +43,7 @@ pub(crate) fn scripts() -> Fixture {
                     .never("not reached")
                     .says("after_script failed, but job will continue unaffected"),
             )
+            .job(failed("after counts", 5).allowed().because("after_script ended with exit code 5"))
             .job(success("trace").says("+ echo traced"))
             .job(success("user").prints(&["user 1234:1234", "new"]))
             .job(success("entrypoint").prints(&["not in the way"])),
@@ -68,11 +69,16 @@ pub(crate) fn hooks() -> Fixture {
 }
 
 pub(crate) fn junit() -> Fixture {
-    Fixture::new("junit", "`artifacts:reports:junit`: tests are summed up, and do not decide the job").run(
+    Fixture::new(
+        "junit",
+        "`artifacts:reports:junit` and `coverage`: tests are summed up, and do not decide the job",
+    )
+    .run(
         exits(0)
             .job(failed("unit", 1).allowed().tested(3, 1))
             .job(success("passes with failing tests").tested(3, 1))
-            .job(success("no report").says("JUnit report `report.xml` is not read")),
+            .job(success("no report").says("JUnit report `report.xml` is not read"))
+            .job(success("coverage").covered(87.25)),
     )
 }
 

@@ -31,7 +31,7 @@ macro_rules! fixtures {
 }
 
 fixtures! {
-    order::hello, order::failing, order::decisions, order::cancel, order::held, order::slots, order::children,
+    order::hello, order::failing, order::decisions, order::cancel, order::held, order::dummies, order::slots, order::children,
     order::broken,
     jobs::scripts, jobs::services, jobs::ports, jobs::memory, jobs::limits, jobs::pull,
     jobs::policies, jobs::hooks, jobs::junit, files::submodules,

@@ -81,6 +81,23 @@ pub(crate) fn held() -> Fixture {
     Fixture::new("held", "deployments and releases are held until they are asked for").run(held).run(deployed)
 }
 
+pub(crate) fn dummies() -> Fixture {
+    Fixture::new(
+        "dummies",
+        "tokens that are made up and hidden, a pipeline of another project that does not start",
+    )
+    .run(
+        exits(0)
+            .job(
+                success("tokens")
+                    .prints(&["it is made up", "token [MASKED]", "a login in it"])
+                    .never("token podline-dummy-token"),
+            )
+            .job(stays("elsewhere", "manual"))
+            .job(stays("after elsewhere", "skipped")),
+    )
+}
+
 pub(crate) fn slots() -> Fixture {
     let names = [
         "sleep 1/10",

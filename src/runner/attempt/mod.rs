@@ -200,13 +200,15 @@ async fn conclude(end: End, upload: &Upload<'_>, record: &mut Record) -> (Attemp
         return (failed(failure::timed_out(upload.build), None), nothing);
     }
     let verdict = verdict(&mark, upload, record).await;
+    // of what has failed, the script or else what came after it
+    let code = [Some(mark.code), mark.after].into_iter().flatten().find(|code| *code != 0);
     match upload.run(verdict.is_none(), record).await {
         // A script's own failure counts before that of its artifacts.
-        Err(failure) => (failed(verdict.unwrap_or(failure), Some(mark.code)), nothing),
+        Err(failure) => (failed(verdict.unwrap_or(failure), code), nothing),
         Ok(_) if upload.is_canceled() => (AttemptResult::Canceled, nothing),
         Ok(taken) => match verdict {
             None => (AttemptResult::Success, taken),
-            Some(failure) => (failed(failure, Some(mark.code)), taken),
+            Some(failure) => (failed(failure, code), taken),
         },
     }
 }
