@@ -181,6 +181,34 @@ fn a_job_on_the_hosts_files_changes_none_of_them_and_sees_no_home() {
 }
 
 #[test]
+fn what_a_job_does_to_its_sources_no_other_job_sees() {
+    // `mv` would copy where the kernel does not rename
+    let perl = Command::new("perl").arg("-v").output();
+    if perl.is_err() {
+        return skipped("it needs `perl`");
+    }
+    let project = Project::with(
+        "default: { image: none }\nchanges:\n  stage: build\n  script:\n    \
+         - perl -e 'rename(\"folder\", \"moved\") or die $!' && test ! -e folder && cat moved/file\n    \
+         - echo more >> top && rm .gitlab-ci.yml && mkdir out && ln top out/hard\n    \
+         - git add -A && git -c user.name=a -c user.email=a@b commit -qm own && git status --porcelain\n  \
+         artifacts: { paths: [out] }\nsees:\n  stage: test\n  script:\n    \
+         - git status --porcelain\n    - cat folder/file top out/hard\n    - git log --format=%s | grep own || true\n    \
+         - stat -c '%a' . top folder .git\n",
+    );
+    project.write("folder/file", "a file\n").write("top", "top\n");
+    project.git(&["add", "-A"]);
+    project.git(&["commit", "-qm", "files"]);
+    let run = Machine::new().run(&project, &["--image-fallback", "host"]);
+    run.code(0);
+    let lines: Vec<_> = run.output("sees").into_iter().filter(|line| !line.contains("$ ")).collect();
+    assert_eq!(
+        lines[lines.len() - 9..],
+        ["?? out/", "a file", "top", "top", "more", "777", "666", "777", "777"]
+    );
+}
+
+#[test]
 fn two_pods_that_listen_on_one_port_do_not_collide() {
     if !is_root() || Command::new("python3").arg("--version").output().is_err() {
         return skipped("it needs root, for networks of pods, and `python3`");

@@ -22,7 +22,7 @@ pub use terminal::Terminal;
 #[cfg(test)]
 pub(crate) mod scripted;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -32,6 +32,19 @@ use tokio::io::AsyncRead;
 /// The pods of one namespace.
 #[async_trait]
 pub trait Pods: Send + Sync {
+    /// Whether [`lay`](Self::lay) may be of use.
+    fn may_lay(&self) -> bool {
+        false
+    }
+
+    /// Has a pod that is about to be created begin with the files of archives on this machine, all of them in one
+    /// folder of a container, as if they had been copied in one after the other. They have no ends, and never
+    /// change: an engine may unpack them once for many pods. Whether it does; where not, copy them in.
+    async fn lay(&self, pod: &Pod, container: &str, folder: &str, archives: &[PathBuf]) -> bool {
+        let _ = (pod, container, folder, archives);
+        false
+    }
+
     /// Creates a pod. A pod of this name that is there already is taken to be ours. `login` is the secret that the
     /// pod names for the pulls of its images; it goes with the pod. Engines that pull by themselves need none.
     async fn create(&self, pod: &Pod, login: Option<&Secret>) -> Result<(), Error>;

@@ -137,19 +137,20 @@ impl Provisioner for Embedded {
         if let Some(warning) = network.warning() {
             progress(Step::Warning(warning));
         }
+        let read = |path| fs::read_to_string(path).ok();
+        let own = read("/etc/resolv.conf").unwrap_or_default();
         let surroundings = Surroundings {
             folder,
             layers: store.layers(),
             network: plan::Network::Host,
             rights,
             cgroup: group.path,
+            resolv: network.resolv(own, read("/run/systemd/resolve/resolv.conf")),
+            laid: None,
             carrier: self.options.carrier.clone(),
         };
-        let read = |path| fs::read_to_string(path).ok();
-        let own = read("/etc/resolv.conf").unwrap_or_default();
-        let resolv = network.resolv(own, read("/run/systemd/resolve/resolv.conf"));
         let program = self.options.program.clone();
-        let pods = EmbeddedPods::new(program, surroundings, resolv, supply, Arc::clone(&network));
+        let pods = EmbeddedPods::new(program, surroundings, supply, Arc::clone(&network));
         let up = Up { pods: pods.clone(), network, store, _lock: lock };
         *self.up.lock().unwrap_or_else(PoisonError::into_inner) = Some(up);
         Ok(Place { pods: Arc::new(pods), free: node::free(), kubectl: None })

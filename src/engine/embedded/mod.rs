@@ -9,6 +9,7 @@
 mod cgroup;
 mod engine;
 pub mod image;
+mod layers;
 mod means;
 mod network;
 mod node;
@@ -16,6 +17,7 @@ mod owner;
 mod pod;
 mod pods;
 mod remains;
+mod removal;
 pub mod sandbox;
 mod tree;
 

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     fs,
     io::{self, BufWriter, Cursor},
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -13,21 +14,27 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Pod, Secret};
+use rustix::fs::{Mode, OFlags};
 use tokio::sync::{mpsc, watch};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::{
     image::{Missing, Supply},
+    layers::Layers,
     network::Network,
     node,
     pod::{
         files::Volumes,
-        log::{LOGS, Log, MESSAGES},
-        plan::{self, Base, Surroundings, VOLUMES},
+        log::Log,
+        plan::{self, Base, Surroundings},
         process::Sandbox,
         status::Known,
     },
-    sandbox::plan::{News, Order},
+    removal,
+    sandbox::{
+        self,
+        plan::{Laid, News, Order, Rights},
+    },
 };
 use crate::engine::{Archive, Error, File, Pods, WORKS};
 
@@ -51,11 +58,13 @@ struct Shared {
     folder: PathBuf,
     /// Of every pod, but for its folder.
     surroundings: Surroundings,
-    /// What stands in `/etc/resolv.conf` of pods.
-    resolv: String,
     supply: Supply,
     /// Ties pods to the outside.
     network: Arc<Network>,
+    /// What pods begin with.
+    layers: Layers,
+    /// The volumes of pods that are about to be created, by the pod's name.
+    laid: Mutex<HashMap<String, Laid>>,
     running: Mutex<HashMap<String, Arc<Running>>>,
 }
 
@@ -66,23 +75,54 @@ struct Running {
     state: watch::Sender<State>,
     logs: BTreeMap<String, Arc<Log>>,
     orders: mpsc::UnboundedSender<Order>,
+    /// A volume that does not begin empty: its name, and its folder while there is a sandbox that shows it.
+    laid: Option<(String, Mutex<Option<Arc<OwnedFd>>>)>,
 }
+
+impl Running {
+    /// There is a sandbox: opens the volume that only it has a path to.
+    fn open_laid(&self, pid: u32) -> io::Result<()> {
+        let Some((volume, opened)) = &self.laid else { return Ok(()) };
+        let path = sandbox::plan::laid(&self.folder, volume);
+        let path = Path::new("/proc")
+            .join(pid.to_string())
+            .join("root")
+            .join(path.strip_prefix("/").unwrap_or(&path));
+        let folder =
+            rustix::fs::open(&path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        // a sandbox that has ended may have left its id to another process
+        if rustix::fs::fstatfs(&folder)?.f_type != OVERLAY {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        *lock(opened) = Some(Arc::new(folder));
+        Ok(())
+    }
+
+    fn volumes(&self, container: &str) -> Volumes {
+        let opened =
+            self.laid.as_ref().and_then(|(volume, opened)| Some((volume.as_str(), lock(opened).clone()?)));
+        Volumes::of(&self.pod, container, &self.folder, opened)
+    }
+}
+
+/// What the kernel calls overlayfs (`OVERLAYFS_SUPER_MAGIC`).
+const OVERLAY: rustix::fs::FsWord = 0x794c_7630;
 
 impl EmbeddedPods {
     pub(super) fn new(
         program: PathBuf,
         surroundings: Surroundings,
-        resolv: String,
         supply: Supply,
         network: Arc<Network>,
     ) -> Self {
         let shared = Shared {
             program,
             folder: surroundings.folder.clone(),
-            surroundings,
-            resolv,
             supply,
             network,
+            layers: Layers::new(&surroundings.folder),
+            laid: Mutex::default(),
+            surroundings,
             running: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
@@ -108,13 +148,29 @@ impl EmbeddedPods {
     }
 
     fn volumes(&self, pod: &str, container: &str) -> Result<Volumes, Error> {
-        let running = self.find(pod)?;
-        Ok(Volumes::of(&running.pod, container, &running.folder))
+        Ok(self.find(pod)?.volumes(container))
     }
 }
 
 #[async_trait]
 impl Pods for EmbeddedPods {
+    /// In a user namespace, folders of a layer could not be renamed.
+    fn may_lay(&self) -> bool {
+        self.shared.surroundings.rights == Rights::Root
+    }
+
+    async fn lay(&self, pod: &Pod, container: &str, folder: &str, archives: &[PathBuf]) -> bool {
+        let found = plan::sole_volume(pod, container, Path::new(folder)).filter(|_| self.may_lay());
+        let Some((volume, at)) = found else { return false };
+        let name = pod.metadata.name.clone().unwrap_or_default();
+        let (shared, archives) = (Arc::clone(&self.shared), archives.to_vec());
+        let unpack = move || shared.layers.get(&archives, &at);
+        let Ok(Ok(layers)) = tokio::task::spawn_blocking(unpack).await else { return false };
+        let writes = plan::own_volume(&volume, &self.shared.folder.join(&name));
+        lock(&self.shared.laid).insert(name, Laid { volume, layers, writes });
+        true
+    }
+
     async fn create(&self, pod: &Pod, _login: Option<&Secret>) -> Result<(), Error> {
         let name = pod.metadata.name.clone().unwrap_or_default();
         if lock(&self.shared.running).contains_key(&name) {
@@ -123,6 +179,7 @@ impl Pods for EmbeddedPods {
         let surroundings = Surroundings {
             folder: self.shared.folder.join(&name),
             network: self.shared.network.of_next(),
+            laid: lock(&self.shared.laid).remove(&name),
             carrier: self.shared.surroundings.carrier.clone().filter(|name| !works(pod, name)),
             ..self.shared.surroundings.clone()
         };
@@ -133,7 +190,7 @@ impl Pods for EmbeddedPods {
         // what is wrong with the pod is said before anything is pulled for it
         plan::plan(pod, &surroundings, &plan::any_images(pod))
             .map_err(|message| Error::Rejected { message, help: None })?;
-        let running = prepare(pod, &surroundings, &self.shared.resolv)
+        let running = prepare(pod, &surroundings)
             .map_err(|error| failed(format!("making the folder of the pod `{name}`"), &error))?;
         let (running, orders) = running;
         lock(&self.shared.running).insert(name, Arc::clone(&running));
@@ -210,24 +267,15 @@ fn works(pod: &Pod, container: &str) -> bool {
 fn prepare(
     pod: &Pod,
     surroundings: &Surroundings,
-    resolv: &str,
 ) -> io::Result<(Arc<Running>, mpsc::UnboundedReceiver<Order>)> {
     let folder = &surroundings.folder;
-    for part in [LOGS, MESSAGES, VOLUMES, "files", "shm"] {
-        fs::create_dir_all(folder.join(part))?;
+    fs::create_dir_all(folder)?;
+    let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
+    for volume in volumes.filter(|volume| volume.empty_dir.is_some()) {
+        open_to_all(&plan::own_volume(&volume.name, folder))?;
     }
-    let spec = pod.spec.clone().unwrap_or_default();
-    let hostname = spec.hostname.clone().or_else(|| pod.metadata.name.clone()).unwrap_or_default();
-    for (path, text) in plan::files(&spec, &hostname, resolv) {
-        fs::write(folder.join(path), text)?;
-    }
-    for volume in spec.volumes.iter().flatten().filter(|volume| volume.empty_dir.is_some()) {
-        open_to_all(&folder.join(VOLUMES).join(&volume.name))?;
-    }
-    open_to_all(&folder.join("shm"))?;
     let mut logs = BTreeMap::new();
     for container in containers(pod).filter(|it| surroundings.carrier.as_ref() != Some(&it.name)) {
-        fs::write(folder.join(MESSAGES).join(&container.name), "")?;
         logs.insert(container.name.clone(), Log::start(folder, &container.name)?);
     }
     let (orders, received) = mpsc::unbounded_channel();
@@ -238,6 +286,7 @@ fn prepare(
         state: watch::Sender::new(Some(state)),
         logs,
         orders,
+        laid: surroundings.laid.as_ref().map(|laid| (laid.volume.clone(), Mutex::default())),
     };
     Ok((Arc::new(running), received))
 }
@@ -284,9 +333,12 @@ async fn live(
     for log in running.logs.values() {
         log.release();
     }
+    if let Some((_, opened)) = &running.laid {
+        lock(opened).take();
+    }
     let folder = running.folder.clone();
     // what stays is found by the next run
-    drop(tokio::task::spawn_blocking(move || fs::remove_dir_all(folder)).await);
+    drop(tokio::task::spawn_blocking(move || removal::remove(&folder)).await);
     lock(&shared.running).remove(running.pod.metadata.name.as_deref().unwrap_or_default());
     running.state.send_replace(None);
 }
@@ -318,6 +370,11 @@ async fn sandboxed(
     loop {
         tokio::select! {
             news = sandbox.next() => match news {
+                Some(News::Made { pid }) => {
+                    if let Err(error) = running.open_laid(pid) {
+                        learn(&News::Failed(format!("opening a volume of the pod: {error}")));
+                    }
+                }
                 Some(news) => {
                     if let News::Started { container } | News::Refused { container, .. } = &news
                         && let Some(log) = running.logs.get(container)

@@ -14,8 +14,8 @@ use std::{
 
 use rustix::fs::{
     AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT, Uid,
-    XattrFlags, chownat, fchmod, fsetxattr, linkat, mkdirat, mknodat, openat, openat2, symlinkat, unlinkat,
-    utimensat,
+    XattrFlags, chownat, fchmod, fsetxattr, fstat, linkat, mkdirat, mknodat, openat, openat2, symlinkat,
+    unlinkat, utimensat,
 };
 
 use crate::engine::{File as Listed, FileKind};
@@ -38,6 +38,11 @@ impl Tree {
         Ok(Self { root: openat(CWD, path, FOLDER, Mode::empty())?, last: None })
     }
 
+    /// A folder that is open.
+    pub(super) fn of(root: OwnedFd) -> Self {
+        Self { root, last: None }
+    }
+
     /// Makes a folder, and those above it; what else is there under its name gives way.
     pub(super) fn folder(&mut self, path: &Path, mode: u32) -> io::Result<()> {
         let (parent, Some(name)) = self.parent(path)? else { return Ok(()) };
@@ -51,7 +56,11 @@ impl Tree {
             made => made?,
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        fchmod(openat(&parent, &name, flags, Mode::empty())?, Mode::from_raw_mode(mode & 0o7777))?;
+        let folder = openat(&parent, &name, flags, Mode::empty())?;
+        // a change that changes nothing would still bring the folder out of a layer
+        if fstat(&folder)?.st_mode & 0o7777 != mode & 0o7777 {
+            fchmod(folder, Mode::from_raw_mode(mode & 0o7777))?;
+        }
         Ok(())
     }
 

@@ -2,7 +2,9 @@
 
 use std::{
     io::{self, Read},
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use k8s_openapi::api::core::v1::Pod;
@@ -18,12 +20,35 @@ use crate::engine::{
 #[derive(Debug, Clone)]
 pub(in crate::engine::embedded) struct Volumes {
     /// Where each is mounted, without the leading `/`, and where it lies; the longest path first.
-    mounts: Vec<(PathBuf, PathBuf)>,
+    mounts: Vec<(PathBuf, Place)>,
+}
+
+/// Where the files of a volume are.
+#[derive(Debug, Clone)]
+pub(in crate::engine::embedded) enum Place {
+    /// In a folder.
+    Folder(PathBuf),
+    /// In a folder that only the sandbox has a path to.
+    Opened(Arc<OwnedFd>),
+}
+
+impl Place {
+    fn tree(&self) -> io::Result<Tree> {
+        match self {
+            Self::Folder(path) => Tree::open(path),
+            Self::Opened(folder) => Ok(Tree::of(folder.try_clone()?)),
+        }
+    }
 }
 
 impl Volumes {
-    /// The volumes of a container.
-    pub(in crate::engine::embedded) fn of(pod: &Pod, container: &str, folder: &Path) -> Self {
+    /// The volumes of a container, of which one may be open.
+    pub(in crate::engine::embedded) fn of(
+        pod: &Pod,
+        container: &str,
+        folder: &Path,
+        opened: Option<(&str, Arc<OwnedFd>)>,
+    ) -> Self {
         let spec = pod.spec.as_ref();
         let mut containers = spec.into_iter().flat_map(|spec| &spec.containers);
         let mounts = containers.find(|it| it.name == container).and_then(|it| it.volume_mounts.as_ref());
@@ -31,12 +56,20 @@ impl Volumes {
             .into_iter()
             .flatten()
             .filter_map(|mount| {
-                let lies = plan::volume(&mount.name, spec?, folder).ok()?;
-                Some((inner(Path::new(&mount.mount_path)).ok()?, lies))
+                let place = match &opened {
+                    Some((volume, folder)) if *volume == mount.name => Place::Opened(Arc::clone(folder)),
+                    _ => Place::Folder(plan::volume(&mount.name, spec?, folder).ok()?),
+                };
+                Some((inner(Path::new(&mount.mount_path)).ok()?, place))
             })
             .collect();
         mounts.sort_by_key(|(path, _)| std::cmp::Reverse(path.components().count()));
         Self { mounts }
+    }
+
+    /// A folder that stands for the volume which is mounted at a path.
+    pub(in crate::engine::embedded) fn one(path: &Path, folder: PathBuf) -> io::Result<Self> {
+        Ok(Self { mounts: vec![(inner(path)?, Place::Folder(folder))] })
     }
 
     /// The volume that a path is in, and the path in it.
@@ -48,13 +81,13 @@ impl Volumes {
     fn open(&self, path: &str) -> io::Result<(Tree, PathBuf)> {
         let path = inner(Path::new(path))?;
         let (index, path) = self.find(&path).ok_or_else(|| outside(&path))?;
-        Ok((Tree::open(&self.mounts[index].1)?, path))
+        Ok((self.mounts[index].1.tree()?, path))
     }
 
     /// Unpacks an archive whose paths are those in the container.
     pub(in crate::engine::embedded) fn unpack(&self, archive: impl Read) -> io::Result<()> {
         let mut trees: Vec<Tree> =
-            self.mounts.iter().map(|(_, lies)| Tree::open(lies)).collect::<io::Result<_>>()?;
+            self.mounts.iter().map(|(_, place)| place.tree()).collect::<io::Result<_>>()?;
         let mut archive = tar::Archive::new(archive);
         for entry in archive.entries()? {
             let mut entry = entry?;
@@ -165,8 +198,8 @@ mod tests {
         }
         Volumes {
             mounts: vec![
-                (PathBuf::from("builds/cache"), folder.join("cache")),
-                (PathBuf::from("builds"), folder.join("repo")),
+                (PathBuf::from("builds/cache"), Place::Folder(folder.join("cache"))),
+                (PathBuf::from("builds"), Place::Folder(folder.join("repo"))),
             ],
         }
     }

@@ -15,9 +15,7 @@ use tokio::{
     sync::watch,
 };
 
-use crate::engine::Error;
-
-pub(in crate::engine::embedded) use crate::engine::embedded::sandbox::{LOGS, MESSAGES};
+use crate::engine::{Error, embedded::sandbox::plan};
 
 /// Bytes that are taken at once.
 const CHUNK: usize = 64 << 10;
@@ -44,7 +42,7 @@ impl Log {
         folder: &Path,
         container: &str,
     ) -> io::Result<std::sync::Arc<Self>> {
-        let pipe = folder.join(LOGS).join(container);
+        let pipe = plan::output(folder, container);
         // a job that is no root may open its standard output again
         mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o666), 0)?;
         rustix::fs::chmod(&pipe, Mode::from_raw_mode(0o666))?;

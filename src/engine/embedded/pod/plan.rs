@@ -7,11 +7,11 @@ use std::{
 
 use k8s_openapi::api::core::v1::{self as k8s, Pod};
 
-use super::{capabilities, log};
+use super::capabilities;
 use crate::engine::{
     embedded::{
         image::Image,
-        sandbox::plan::{Container, Limits, Mount, Network, Plan, Rights, Root},
+        sandbox::plan::{self, Container, Laid, Limits, Mount, Network, Plan, Rights, Root},
     },
     quantity,
 };
@@ -35,6 +35,10 @@ pub(in crate::engine::embedded) struct Surroundings {
     pub(in crate::engine::embedded) rights: Rights,
     /// The cgroup of the run, where limits can be had.
     pub(in crate::engine::embedded) cgroup: Option<String>,
+    /// A volume that begins with files.
+    pub(in crate::engine::embedded) laid: Option<Laid>,
+    /// What stands in `/etc/resolv.conf`.
+    pub(in crate::engine::embedded) resolv: String,
     /// The container that only carries files: podline does that from outside.
     pub(in crate::engine::embedded) carrier: Option<String>,
 }
@@ -70,12 +74,15 @@ pub(in crate::engine::embedded) fn plan(
         let own = containers.iter().filter(|it| Some(&it.name) != surroundings.carrier.as_ref());
         own.map(|it| container(it, spec, surroundings, images)).collect::<Result<Vec<_>, _>>()
     };
+    let hostname = spec.hostname.clone().unwrap_or_else(|| name.clone());
     Ok(Plan {
         folder: surroundings.folder.clone(),
         layers: surroundings.layers.clone(),
-        hostname: spec.hostname.clone().unwrap_or_else(|| name.clone()).chars().take(63).collect(),
+        files: files(spec, &hostname, &surroundings.resolv),
+        hostname: hostname.chars().take(63).collect(),
         init_containers: all(spec.init_containers.as_deref().unwrap_or_default())?,
         containers: all(&spec.containers)?,
+        laid: surroundings.laid.clone(),
         network: if spec.host_network == Some(true) { Network::Host } else { surroundings.network.clone() },
         rights: surroundings.rights.clone(),
         cgroup: surroundings.cgroup.as_ref().map(|group| format!("{group}/{name}")),
@@ -139,7 +146,7 @@ fn container(
             .unwrap_or("/")
             .to_owned(),
         user: user(spec, container).unwrap_or(image.user),
-        mounts: mounts(container, spec, &surroundings.folder)?,
+        mounts: mounts(container, spec, surroundings)?,
         capabilities,
         allow_privilege_escalation: security.and_then(|it| it.allow_privilege_escalation) != Some(false),
         limits: limits(container),
@@ -234,13 +241,14 @@ fn limits(container: &k8s::Container) -> Limits {
     }
 }
 
-/// Where the volumes of a pod lie, and the files that every container has.
-pub(in crate::engine::embedded) const VOLUMES: &str = "volumes";
-const FILES: &str = "files";
-
-fn mounts(container: &k8s::Container, spec: &k8s::PodSpec, folder: &Path) -> Result<Vec<Mount>, String> {
+fn mounts(
+    container: &k8s::Container,
+    spec: &k8s::PodSpec,
+    surroundings: &Surroundings,
+) -> Result<Vec<Mount>, String> {
+    let folder = &surroundings.folder;
     let file = |name: &str, target: &str| Mount {
-        source: folder.join(FILES).join(name),
+        source: plan::files(folder).join(name),
         target: target.to_owned(),
         read_only: false,
     };
@@ -248,15 +256,18 @@ fn mounts(container: &k8s::Container, spec: &k8s::PodSpec, folder: &Path) -> Res
         file("hosts", "/etc/hosts"),
         file("resolv.conf", "/etc/resolv.conf"),
         file("hostname", "/etc/hostname"),
-        Mount { source: folder.join("shm"), target: "/dev/shm".to_owned(), read_only: false },
+        Mount { source: plan::shared_memory(folder), target: "/dev/shm".to_owned(), read_only: false },
         Mount {
-            source: folder.join(log::MESSAGES).join(&container.name),
+            source: plan::message(folder, &container.name),
             target: container.termination_message_path.clone().unwrap_or("/dev/termination-log".to_owned()),
             read_only: false,
         },
     ];
     for mount in container.volume_mounts.iter().flatten() {
-        let source = volume(&mount.name, spec, folder)?;
+        let source = match &surroundings.laid {
+            Some(laid) if laid.volume == mount.name => plan::laid(folder, &mount.name),
+            _ => volume(&mount.name, spec, folder)?,
+        };
         mounts.push(Mount {
             source: match &mount.sub_path {
                 Some(path) => {
@@ -283,31 +294,47 @@ pub(in crate::engine::embedded) fn volume(
         return Ok(PathBuf::from(&host.path));
     }
     if volume.empty_dir.is_some() {
-        return Ok(folder.join(VOLUMES).join(name));
+        return Ok(own_volume(name, folder));
     }
     Err(format!(
         "volume `{name}` is neither `emptyDir` nor `hostPath`: no other kind is there without a cluster"
     ))
 }
 
+/// Where an `emptyDir` of a pod lies.
+pub(in crate::engine::embedded) fn own_volume(name: &str, folder: &Path) -> PathBuf {
+    folder.join(format!("volume-{name}"))
+}
+
+/// The `emptyDir` that all of a folder of a container lies in, and where that is mounted.
+pub(in crate::engine::embedded) fn sole_volume(
+    pod: &Pod,
+    container: &str,
+    folder: &Path,
+) -> Option<(String, PathBuf)> {
+    let spec = pod.spec.as_ref()?;
+    let mounts = spec.containers.iter().find(|it| it.name == container)?.volume_mounts.as_ref()?;
+    let mut mounts = mounts.iter().map(|mount| (&mount.name, Path::new(&mount.mount_path)));
+    let (volume, at) = mounts.clone().find(|(_, at)| folder.starts_with(at))?;
+    let is_split = mounts.any(|(_, other)| other != at && other.starts_with(at));
+    let is_own = spec.volumes.iter().flatten().any(|it| it.name == *volume && it.empty_dir.is_some());
+    (is_own && !is_split).then(|| (volume.clone(), at.to_owned()))
+}
+
 /// The files that every container of a pod has, by name: what a kubelet writes.
-pub(in crate::engine::embedded) fn files(
-    spec: &k8s::PodSpec,
-    hostname: &str,
-    resolv: &str,
-) -> Vec<(PathBuf, String)> {
+fn files(spec: &k8s::PodSpec, hostname: &str, resolv: &str) -> BTreeMap<String, String> {
     let mut hosts =
         format!("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.0.1\t{hostname}\n");
     for alias in spec.host_aliases.iter().flatten() {
         let names = alias.hostnames.as_deref().unwrap_or_default().join("\t");
         hosts.push_str(&format!("{}\t{names}\n", alias.ip));
     }
-    let file = |name: &str, text: String| (Path::new(FILES).join(name), text);
-    vec![
+    let file = |name: &str, text: String| (name.to_owned(), text);
+    BTreeMap::from([
         file("hosts", hosts),
         file("resolv.conf", resolv.to_owned()),
         file("hostname", format!("{hostname}\n")),
-    ]
+    ])
 }
 
 #[cfg(test)]
@@ -335,6 +362,8 @@ mod tests {
             network: Network::Pair { number: 0 },
             rights: Rights::Root,
             cgroup: Some("podline/run".to_owned()),
+            laid: None,
+            resolv: String::new(),
             carrier: None,
         };
         let image = Image {
@@ -424,13 +453,13 @@ mod tests {
             .iter()
             .map(|it| (it.source.to_str().expect("text"), it.target.as_str(), it.read_only))
             .collect();
-        assert_eq!(tail, [("/state/demo/volumes/repo", "/builds", false), ("/opt", "/opt", true)]);
+        assert_eq!(tail, [("/state/demo/volume-repo", "/builds", false), ("/opt", "/opt", true)]);
     }
 
     #[test]
     fn host_aliases_are_in_the_file_of_hosts() {
         let pod = pod(json!({ "name": "web", "image": "web" }));
         let files = files(pod.spec.as_ref().expect("a spec"), "demo", "nameserver 10.0.0.1\n");
-        assert!(files[0].1.ends_with("127.0.0.1\tdemo\n127.0.0.1\tdb\tcache\n"), "{}", files[0].1);
+        assert!(files["hosts"].ends_with("127.0.0.1\tdemo\n127.0.0.1\tdb\tcache\n"), "{}", files["hosts"]);
     }
 }

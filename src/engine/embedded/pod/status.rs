@@ -64,6 +64,7 @@ impl Known {
     /// Takes what a sandbox says.
     pub(in crate::engine::embedded) fn learn(&mut self, news: &News, now: Timestamp) {
         match news {
+            News::Made { .. } => {}
             News::Started { container } => {
                 self.started.get_or_insert(now);
                 self.containers.insert(container.clone(), State::Running { since: now });

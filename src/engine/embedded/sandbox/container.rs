@@ -1,9 +1,9 @@
 //! One container in a sandbox: made by libcontainer, started, waited for, taken away.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, Permissions},
     io::{PipeWriter, Read as _},
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::fs::PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -22,13 +22,6 @@ use super::{
 /// The most that is taken of a termination message, as the kubelet does.
 const MESSAGE: u64 = 4096;
 
-/// Folders and files of a pod, relative to its folder.
-pub(in crate::engine::embedded) const LOGS: &str = "logs";
-/// What containers write outside of volumes.
-pub(super) const WRITES: &str = "writes";
-/// Termination messages, by container.
-pub(in crate::engine::embedded) const MESSAGES: &str = "messages";
-
 /// A container that runs.
 pub(super) struct Running {
     pub(super) name: String,
@@ -43,8 +36,8 @@ pub(super) struct Running {
 /// Makes a container and starts it.
 pub(super) fn start(plan: &Plan, container: &plan::Container, groups: &Groups) -> Result<Running> {
     let folder = plan.inside().join("containers").join(&container.name);
-    let writes = plan.folder.join(WRITES).join(&container.name);
-    let rootfs = root::make(plan, &container.root, &folder, &writes)?;
+    let message = message_file(plan, container)?;
+    let rootfs = root::make(plan, container, &folder)?;
     let (passwd, group) = (users::read(&rootfs, "/etc/passwd"), users::read(&rootfs, "/etc/group"));
     let user = users::find(&container.user, &passwd, &group)?;
     let config = bundle::config(plan, container, &rootfs, &user, groups);
@@ -52,7 +45,7 @@ pub(super) fn start(plan: &Plan, container: &plan::Container, groups: &Groups) -
     fs::write(folder.join("config.json"), text).doing("writing the container's configuration")?;
 
     let (stdin, kept) = input(container.stdin)?;
-    let log = output(&plan.folder.join(LOGS).join(&container.name))?;
+    let log = output(&plan::output(&plan.folder, &container.name))?;
     let again = log.try_clone().doing("opening the log")?;
     let builder = ContainerBuilder::new(container.name.clone(), SyscallType::default())
         .with_root_path(plan.inside().join("state"))
@@ -74,13 +67,7 @@ pub(super) fn start(plan: &Plan, container: &plan::Container, groups: &Groups) -
         let _ = waitpid(Some(pid), WaitOptions::empty());
         return Err(trouble);
     }
-    Ok(Running {
-        name: container.name.clone(),
-        ended,
-        pid,
-        message: plan.folder.join(MESSAGES).join(&container.name),
-        _stdin: kept,
-    })
+    Ok(Running { name: container.name.clone(), ended, pid, message, _stdin: kept })
 }
 
 /// What libcontainer says of a container that cannot be made: the last cause is about the container.
@@ -131,6 +118,14 @@ impl Running {
             message: message(&self.message),
         }
     }
+}
+
+/// Makes the file of a container's termination message, which any of its users may write.
+fn message_file(plan: &Plan, container: &plan::Container) -> Result<PathBuf> {
+    let path = plan::message(&plan.folder, &container.name);
+    let made = fs::write(&path, "").and_then(|()| fs::set_permissions(&path, Permissions::from_mode(0o666)));
+    made.doing(format_args!("making `{}`", path.display()))?;
+    Ok(path)
 }
 
 fn message(path: &Path) -> Option<String> {

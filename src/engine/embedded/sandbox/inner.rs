@@ -18,7 +18,7 @@ use super::{
     hold, namespaces,
     pasta::Pasta,
     plan::{self, Network, News, Order, Plan},
-    read_plan, tell,
+    read_plan, root, tell,
     trouble::{Doing as _, Result},
     view,
 };
@@ -37,6 +37,7 @@ fn sandbox(folder: &Path) -> Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL)).doing("asking for a signal")?;
     let _held = hold(folder)?;
     let plan = read_plan(folder)?;
+    let pid = own_pid()?;
     namespaces::enter(&plan)?;
     if let Network::Pasta { program } = &plan.network {
         let network = folder.join("network");
@@ -47,7 +48,16 @@ fn sandbox(folder: &Path) -> Result<()> {
     }
     let groups = Groups::make(&plan)?;
     view::hide_cgroups(&plan)?;
+    plan.laid.as_ref().map_or(Ok(()), |laid| root::lay(&plan, laid))?;
+    tell(&News::Made { pid });
     Pod::new(&plan, groups).run()
+}
+
+/// The id of this process as podline has it: the `/proc` that was there before this process is podline's.
+fn own_pid() -> Result<u32> {
+    let doing = "looking for this process in `/proc`";
+    let own = std::fs::read_link("/proc/self").doing(doing)?;
+    own.to_string_lossy().parse().doing(doing)
 }
 
 /// How the containers of a pod come and go.

@@ -14,6 +14,7 @@ mod bundle;
 mod container;
 mod groups;
 mod inner;
+mod mount_points;
 mod namespaces;
 mod outer;
 mod pasta;
@@ -24,7 +25,6 @@ mod uplink;
 mod users;
 mod view;
 
-pub(super) use container::{LOGS, MESSAGES};
 pub(super) use uplink::NET;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};

@@ -6,7 +6,8 @@ use nix::sched::{CloneFlags, unshare};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change};
 
 use super::{
-    plan::Plan,
+    plan::{self, Plan},
+    root::create,
     trouble::{Doing as _, Result},
     uplink::Netlink,
 };
@@ -23,7 +24,24 @@ pub(super) fn enter(plan: &Plan) -> Result<()> {
     std::fs::create_dir_all(&inside).doing(format_args!("making `{}`", inside.display()))?;
     mount("none", &inside, "tmpfs", MountFlags::empty(), c"mode=755")
         .doing("mounting the sandbox's folder")?;
+    furnish(plan)?;
     rustix::system::sethostname(plan.hostname.as_bytes()).doing("setting the host name")
+}
+
+/// Makes what all containers of the pod find in their places.
+fn furnish(plan: &Plan) -> Result<()> {
+    let files = plan::files(&plan.folder);
+    for folder in [&files, &plan::message(&plan.folder, "").to_owned()] {
+        create(folder)?;
+    }
+    for (name, text) in &plan.files {
+        let path = files.join(name);
+        std::fs::write(&path, text).doing(format_args!("writing `{}`", path.display()))?;
+    }
+    let memory = plan::shared_memory(&plan.folder);
+    create(&memory)?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount("shm", &memory, "tmpfs", flags, c"mode=1777,size=64m").doing("mounting the pod's shared memory")
 }
 
 /// Enters a network of its own, in which nothing but the loopback interface is there yet.

@@ -11,13 +11,12 @@ use std::{
 use nix::sched::{CloneFlags, unshare};
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::engine::embedded::cgroup;
+use crate::engine::embedded::{cgroup, removal};
 
 use super::{
-    COMMAND, INNER,
-    container::WRITES,
-    hold, namespaces,
+    COMMAND, INNER, hold, namespaces,
     plan::{IdMaps, Network, News, Plan, Rights},
+    root::entries,
     tell,
     trouble::{Doing as _, Result, Trouble},
     uplink::Netlink,
@@ -104,14 +103,15 @@ fn map_own_id(maps: &IdMaps) -> Result<()> {
     write("/proc/self/gid_map", format!("0 {} 1", maps.gid))
 }
 
-/// Removes what the containers have left, some of it under ids that are not the user's own outside of this
-/// namespace, and the logs, too, where nobody is left to read them.
+/// Removes what podline cannot, or is not there to: in a user namespace, some files are of ids that are not the
+/// user's own outside of it.
 fn remove(plan: &Plan) {
-    for part in [WRITES, "volumes", "shm"] {
-        let _ = fs::remove_dir_all(plan.folder.join(part));
-    }
     if podline_is_gone() {
-        let _ = fs::remove_dir_all(&plan.folder);
+        let _ = removal::remove(&plan.folder);
+    } else if plan.rights != Rights::Root {
+        for (path, _) in entries(&plan.folder).iter().filter(|(path, _)| path.is_dir()) {
+            let _ = fs::remove_dir_all(path);
+        }
     }
 }
 

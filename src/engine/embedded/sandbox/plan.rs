@@ -1,7 +1,10 @@
 //! What podline and a pod's sandbox tell each other: a plan before it starts, orders to it and news from it,
 //! each as a line of JSON.
 
-use std::path::PathBuf;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,10 +20,14 @@ pub struct Plan {
     pub layers: PathBuf,
     /// The host name in the pod.
     pub hostname: String,
+    /// Text files that every container sees, by their names in [`files`].
+    pub files: BTreeMap<String, String>,
     /// Containers that run one after the other, before the others.
     pub init_containers: Vec<Container>,
     /// Containers that run side by side.
     pub containers: Vec<Container>,
+    /// A volume that does not begin empty.
+    pub laid: Option<Laid>,
     /// The pod's network.
     pub network: Network,
     /// Whose rights the sandbox has.
@@ -34,11 +41,42 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A folder of the sandbox's own, in memory, that goes with it: what is in it need not be removed.
+    /// See [`inside`].
     #[must_use]
     pub fn inside(&self) -> PathBuf {
-        self.folder.join("sandbox")
+        inside(&self.folder)
     }
+}
+
+/// A folder of a sandbox's own, in memory, that goes with it: what is in it need not be removed. It is seen in the
+/// sandbox only, so all pods of a run have it at the same place. No pod has such a name.
+#[must_use]
+pub fn inside(pod: &Path) -> PathBuf {
+    pod.with_file_name(".sandbox")
+}
+
+/// Where a sandbox keeps the files that every container of its pod sees.
+#[must_use]
+pub fn files(pod: &Path) -> PathBuf {
+    inside(pod).join("files")
+}
+
+/// Where a sandbox keeps the memory that processes of its pod share.
+#[must_use]
+pub fn shared_memory(pod: &Path) -> PathBuf {
+    inside(pod).join("shm")
+}
+
+/// Where a sandbox keeps the termination message of a container.
+#[must_use]
+pub fn message(pod: &Path, container: &str) -> PathBuf {
+    inside(pod).join("messages").join(container)
+}
+
+/// The named pipe that podline reads a container's output from.
+#[must_use]
+pub fn output(pod: &Path, container: &str) -> PathBuf {
+    pod.join(format!("{container}.out"))
 }
 
 /// The network of a pod.
@@ -78,6 +116,23 @@ pub struct IdMaps {
     pub subordinate_uids: Option<(u32, u32)>,
     /// The same of groups.
     pub subordinate_gids: Option<(u32, u32)>,
+}
+
+/// A volume that begins with files which it shares with those of other pods.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Laid {
+    /// Its name.
+    pub volume: String,
+    /// The folders of those files, the lowest first.
+    pub layers: Vec<PathBuf>,
+    /// Where what is written goes.
+    pub writes: PathBuf,
+}
+
+/// Where a sandbox shows a volume that is [`Laid`].
+#[must_use]
+pub fn laid(pod: &Path, volume: &str) -> PathBuf {
+    inside(pod).join("volumes").join(volume)
 }
 
 /// A container of a pod.
@@ -160,6 +215,11 @@ pub enum Order {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum News {
+    /// There is a sandbox, with the volumes of its pod.
+    Made {
+        /// The id of its process, as podline sees it.
+        pid: u32,
+    },
     /// A container runs.
     Started {
         /// Its name.

@@ -5,7 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 use futures::FutureExt as _;
 use tokio::time::Instant;
 
-use super::{End, Life, SLACK, Stage};
+use super::{End, Laid, Life, SLACK, Stage};
 use crate::{
     event::{Failure, FailureReason, Phase},
     runner::{
@@ -66,13 +66,38 @@ impl Life<'_> {
             Ok(scripts) => scripts,
             Err(error) => return Some(unwritten(&error)),
         };
-        let sources = sources.map(|sources| sources.tar.clone());
-        let earlier = self.executor.artifacts.archives_for(self.build);
+        let sources = sources.map(|sources| sources.tar.clone()).filter(|_| !self.laid.sources);
+        let earlier = match self.laid.artifacts {
+            true => Vec::new(),
+            false => self.executor.artifacts.archives_for(self.build),
+        };
         let layers = sources.into_iter().chain(restored.archives).chain(earlier);
         let archive = archive::join(layers, scripts);
         let (pods, name) = (Arc::clone(&self.executor.pods), self.name.clone());
         self.copy = Some(async move { pods.copy_in(&name, HELPER, archive).await }.boxed());
         None
+    }
+
+    /// Has the pod, which is not created yet, begin with what never changes, as far as that comes first.
+    pub(super) async fn lay(&mut self) {
+        self.laid = Laid::default();
+        // a hook works before there are any sources
+        if !self.executor.pods.may_lay() || !self.build.hook().is_empty() {
+            return;
+        }
+        // why there are none is said once the pod is up
+        let Ok(sources) = self.sources().await else { return };
+        let mut archives: Vec<_> = sources.iter().map(|sources| sources.tar.clone()).collect();
+        let has_sources = !archives.is_empty();
+        // caches come between them, and change
+        let has_artifacts = self.build.caches.is_empty();
+        if has_artifacts {
+            archives.extend(self.executor.artifacts.archives_for(self.build));
+        }
+        let folder = &self.build.project_dir;
+        if !archives.is_empty() && self.executor.pods.lay(&self.pod, HELPER, folder, &archives).await {
+            self.laid = Laid { sources: has_sources, artifacts: has_artifacts };
+        }
     }
 
     /// The sources as the job wants them, where it does. Mostly they are packed already.

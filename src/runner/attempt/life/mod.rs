@@ -56,6 +56,13 @@ pub(super) enum End {
     Canceled,
 }
 
+/// Which archives a pod has begun with, so that they need not be carried in.
+#[derive(Debug, Clone, Copy, Default)]
+struct Laid {
+    sources: bool,
+    artifacts: bool,
+}
+
 /// What is being waited for, and what happens when it takes too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -115,6 +122,8 @@ pub(super) struct Life<'a> {
     service_logs: Option<ServiceLogs>,
     /// The services that are known to have ended.
     ended_services: BTreeSet<String>,
+    /// What the pod has begun with.
+    laid: Laid,
     copy: Option<BoxFuture<'static, Result<(), engine::Error>>>,
     /// Somebody looks into the pod.
     visit: Option<BoxFuture<'static, ()>>,
@@ -166,6 +175,7 @@ impl<'a> Life<'a> {
             hook_log: None,
             service_logs: None,
             ended_services: BTreeSet::new(),
+            laid: Laid::default(),
             copy: None,
             visit: None,
             last: None,

@@ -63,6 +63,7 @@ impl Life<'_> {
                  job timeout: {limit}..."
             )))
             .await;
+        self.lay().await;
         if let Some(end) = self.admit(record).await {
             return Some(end);
         }
