@@ -1,6 +1,6 @@
 //! The nodes that pods run on, the room they have, and the labels that pods select.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{Node as ApiNode, Pod};
 use kube::api::{ListParams, Patch, PatchParams};
@@ -35,45 +35,68 @@ pub async fn look(client: &Client) -> Result<Vec<Room>, Error> {
     Ok(free)
 }
 
+/// The annotation of a node that names the labels which podline has given it, with commas between them.
+const GIVEN: &str = "podline.dev/labels";
+
 /// Labels of nodes that are podline's own: those that pods select, as somewhere there are nodes that have them.
 pub struct Labels {
     nodes: Api<ApiNode>,
-    given: Mutex<BTreeMap<String, String>>,
+    /// One pod after the other: each finds its labels when it is scheduled, and they mean nothing to it later.
+    turn: Mutex<()>,
 }
 
 impl Labels {
     /// Labels of all nodes of a cluster.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { nodes: Api::all(client), given: Mutex::default() }
+        Self { nodes: Api::all(client), turn: Mutex::default() }
     }
 
-    /// Gives each node what a pod selects and the node has no value for: what a node is, as `kubernetes.io/arch`
-    /// says it, stays.
+    /// Gives the nodes what a pod selects and none of them has.
     ///
     /// # Errors
     ///
     /// What the API answers.
     pub async fn give(&self, selector: &BTreeMap<String, String>) -> Result<(), Error> {
-        let mut given = self.given.lock().await;
-        let new: BTreeMap<&String, &String> =
-            selector.iter().filter(|(key, _)| !given.contains_key(*key)).collect();
-        if new.is_empty() {
-            return Ok(());
-        }
+        let _turn = self.turn.lock().await;
         let doing = "giving the nodes the labels that a pod selects";
         let nodes = self.nodes.list(&ListParams::default()).await.map_err(|error| failed(doing, error))?;
-        for node in nodes {
-            let has = node.metadata.labels.unwrap_or_default();
-            let lacks: BTreeMap<_, _> = new.iter().filter(|(key, _)| !has.contains_key(**key)).collect();
-            let Some(name) = node.metadata.name.filter(|_| !lacks.is_empty()) else { continue };
-            let patch = Patch::Merge(json!({"metadata": {"labels": lacks}}));
-            let patched = self.nodes.patch_metadata(&name, &PatchParams::default(), &patch).await;
+        for (name, labels, given) in missing(&nodes.items, selector) {
+            let patch = json!({"metadata": {"labels": labels, "annotations": {GIVEN: given}}});
+            let patched =
+                self.nodes.patch_metadata(&name, &PatchParams::default(), &Patch::Merge(patch)).await;
             patched.map_err(|error| failed(doing, error))?;
         }
-        given.extend(new.into_iter().map(|(key, value)| (key.clone(), value.clone())));
         Ok(())
     }
+}
+
+/// The nodes that lack a label which no node has, with these labels and the names of all that are given. What a node
+/// is, as `kubernetes.io/arch` says it, and what its owner has said of it stays; what was given for other pods does not.
+fn missing(
+    nodes: &[ApiNode],
+    selector: &BTreeMap<String, String>,
+) -> Vec<(String, BTreeMap<String, String>, String)> {
+    let label =
+        |node: &ApiNode, key: &str| node.metadata.labels.as_ref().and_then(|all| all.get(key)).cloned();
+    let is_there = |(key, value): &(&String, &String)| {
+        nodes.iter().any(|node| label(node, key).as_ref() == Some(*value))
+    };
+    let wanted: Vec<(&String, &String)> = selector.iter().filter(|it| !is_there(it)).collect();
+    let of_node = |node: &ApiNode| {
+        let given =
+            node.metadata.annotations.as_ref().and_then(|all| all.get(GIVEN)).cloned().unwrap_or_default();
+        let mut given: BTreeSet<String> =
+            given.split(',').filter(|key| !key.is_empty()).map(str::to_owned).collect();
+        let may = wanted.iter().filter(|(key, _)| label(node, key).is_none() || given.contains(*key));
+        let labels: BTreeMap<String, String> =
+            may.map(|(key, value)| ((*key).clone(), (*value).clone())).collect();
+        given.extend(labels.keys().cloned());
+        let given = given.into_iter().collect::<Vec<_>>().join(",");
+        let name = node.metadata.name.clone().filter(|_| !labels.is_empty())?;
+        Some((name, labels, given))
+    };
+    nodes.iter().filter_map(of_node).collect()
 }
 
 /// Whether a node is ready and takes pods.
@@ -142,6 +165,39 @@ mod tests {
             "status": {"phase": phase}
         }))
         .expect("a pod")
+    }
+
+    /// A node with these labels, of which those were given by podline.
+    fn labelled(name: &str, labels: serde_json::Value, given: &str) -> ApiNode {
+        let metadata = json!({"name": name, "labels": labels, "annotations": {GIVEN: given}});
+        let metadata = serde_json::from_value(metadata).expect("metadata");
+        ApiNode { metadata, ..node(false, "True") }
+    }
+
+    #[test]
+    fn nodes_get_the_labels_that_a_pod_selects_and_no_node_has() {
+        let plain = || labelled("plain", json!({"kubernetes.io/arch": "amd64"}), "");
+        let owned = || labelled("owned", json!({"pool": "large"}), "");
+        let given = || labelled("given", json!({"pool": "ci"}), "pool");
+        let rows = [
+            (vec![plain()], "pool=ci", "plain pool=ci, given pool"),
+            (vec![given()], "pool=ci", ""),
+            (vec![given()], "pool=large", "given pool=large, given pool"),
+            (vec![given()], "zone=a", "given zone=a, given pool,zone"),
+            // somebody has said which node is meant
+            (vec![owned(), plain()], "pool=large", ""),
+            // what a node is it stays
+            (vec![plain()], "kubernetes.io/arch=s390x", ""),
+        ];
+        for (nodes, selected, expected) in rows {
+            let (key, value) = selected.split_once('=').expect("a label");
+            let selector = BTreeMap::from([(key.to_owned(), value.to_owned())]);
+            let told = |(name, labels, given): (String, BTreeMap<String, String>, String)| {
+                format!("{name} {key}={}, given {given}", labels[key])
+            };
+            let told: Vec<String> = missing(&nodes, &selector).into_iter().map(told).collect();
+            assert_eq!(told.join("; "), expected, "{selected}");
+        }
     }
 
     #[test]
