@@ -201,6 +201,12 @@ fn a_registry_that_wants_a_login_gets_what_docker_login_left() {
     assert!(told.contains(&format!("`docker login {name}` gives podline its credentials")), "{told}");
     machine.run(&project, Some(registry.login())).code(0);
 
+    // the same of the project's variable
+    let login = fs::read_to_string(registry.login().join("config.json")).expect("a file");
+    let variable = format!("variables: {{ DOCKER_AUTH_CONFIG: '{login}' }}\n");
+    let of_project = Project::with(&format!("{variable}{}", project.read(".gitlab-ci.yml")));
+    Machine::new().run(&of_project, None).code(0);
+
     // the same from a helper, as Docker Desktop and the clouds have it
     let machine = Machine::new();
     let helper = machine.0.path().join("docker-credential-podline-test");

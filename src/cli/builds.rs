@@ -17,7 +17,7 @@ use crate::{
         attempt::FailedPulls,
         build::{Identity, Inputs, Look},
         files::{cache, sources::Variant},
-        pod::{Overwrites, PodParts, names, pod},
+        pod::{Overwrites, PodParts, login, names, pod},
         script,
     },
 };
@@ -177,6 +177,15 @@ impl Builds {
         let may = containers.filter(|it| it.image_pull_policy.as_deref() != Some("Never"));
         let may: HashSet<&str> = may.filter_map(|container| container.image.as_deref()).collect();
         self.job_images().into_iter().filter(|image| may.contains(image.as_str())).collect()
+    }
+
+    /// What the jobs' variables have of logins to registries (`DOCKER_AUTH_CONFIG`), each once.
+    pub fn logins(&self) -> Vec<String> {
+        let slot = self.first_slot();
+        let jobs = self.pipeline.jobs().filter(|(_, job)| job.trigger.is_none());
+        let builds = jobs.filter_map(|(id, _)| self.build(id, 1, &slot, Vec::new()).ok());
+        let logins = builds.filter_map(|build| build.variable(login::VARIABLE).map(str::to_owned));
+        logins.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
     }
 
     /// The ways in which the jobs want their sources, each once. A dotenv report may make another.

@@ -9,7 +9,7 @@ use crate::{
         Namespace,
         embedded::{
             Embedded, Options,
-            image::{Fallback, HostView, Options as Supply},
+            image::{Fallback, HostView, Logins, Options as Supply},
         },
     },
     runner::failure::HELPER,
@@ -20,7 +20,7 @@ use crate::{
 /// # Errors
 /// When podline does not find its own program.
 pub(super) fn chosen(request: Request<'_>) -> Result<Chosen, Failed> {
-    let Request { arguments, project, environment, run, images, pulled, runner, pipeline } = request;
+    let Request { arguments, project, environment, run, images, pulled, logins, runner, pipeline } = request;
     let program = std::env::current_exe()?;
     let asked = arguments.image_fallback.or(project.file.run.image_fallback);
     let options = Options {
@@ -37,7 +37,7 @@ pub(super) fn chosen(request: Request<'_>) -> Result<Chosen, Failed> {
                 Some(ImageFallback::Host) => Fallback::Host(host_view(environment, &project.file)),
                 Some(ImageFallback::None) | None => Fallback::None,
             },
-            docker_config: environment.docker.config_folder.clone(),
+            logins: Logins { texts: logins, folder: environment.docker.config_folder.clone() },
             is_offline: arguments.pipeline.offline,
         },
     };

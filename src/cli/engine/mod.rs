@@ -117,6 +117,8 @@ pub(super) struct Request<'r> {
     pub(super) images: Vec<String>,
     /// Those of them that some pull policy lets be pulled.
     pub(super) pulled: Vec<String>,
+    /// The logins of registries that the project has for its jobs.
+    pub(super) logins: Vec<String>,
 }
 
 /// The engine of a run.

@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::runner::{Build, Settings};
 
 /// The variable that has a project's logins, in the form of Docker's `config.json`.
-const VARIABLE: &str = "DOCKER_AUTH_CONFIG";
+pub const VARIABLE: &str = "DOCKER_AUTH_CONFIG";
 
 /// The registry of images that name none.
 const HUB: &str = "docker.io";

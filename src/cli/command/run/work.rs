@@ -154,6 +154,7 @@ impl Work<'_> {
             pipeline: &self.choice.pipeline,
             images: builds.job_images(),
             pulled: builds.pulled_images(),
+            logins: builds.logins(),
         };
         choose(self.asked, request).await
     }

@@ -17,6 +17,7 @@ mod unpack;
 pub use archive::import;
 pub use local::from_docker;
 pub use name::full_name;
+pub use registry::Logins;
 pub use store::{Image, Store};
 pub use supply::{Fallback, HostView, Options};
 pub(super) use supply::{Missing, Supply};

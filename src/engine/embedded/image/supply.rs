@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     name::full_name,
-    registry::{PullError, Registry},
+    registry::{Logins, PullError, Registry},
     store::{Image, Store},
 };
 use crate::engine::{Progress, embedded::pod::plan::Base};
@@ -43,8 +43,8 @@ pub struct HostView {
 pub struct Options {
     /// What is done for an image that cannot be had.
     pub fallback: Fallback,
-    /// The folder of Docker's `config.json`, which has the credentials of registries.
-    pub docker_config: Option<PathBuf>,
+    /// The credentials of registries.
+    pub logins: Logins,
     /// Whether registries are left alone.
     pub is_offline: bool,
 }
@@ -125,7 +125,7 @@ impl Supply {
         if self.options.is_offline {
             return Err(PullError::refused("`--offline` asks no registry"));
         }
-        let registry = Registry::of(image, self.options.docker_config.as_deref()).await?;
+        let registry = Registry::of(image, &self.options.logins).await?;
         if let Some((since, error)) = lock(&self.silent).get(registry.name())
             && since.elapsed() < REST
         {

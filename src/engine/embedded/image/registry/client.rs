@@ -1,6 +1,6 @@
 //! A registry, asked for one image.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use futures::{FutureExt as _, future::BoxFuture};
 use oci_client::{
@@ -11,7 +11,7 @@ use oci_client::{
 };
 
 use super::{
-    credentials,
+    credentials::{self, Logins},
     failure::{PullError, is_passing, told},
 };
 use crate::engine::embedded::image::name::full_name;
@@ -47,19 +47,19 @@ pub(super) struct Manifest {
 }
 
 impl Registry {
-    /// The registry of an image, as Docker finds it, with the credentials of Docker's configuration.
+    /// The registry of an image, as Docker finds it, with its credentials.
     ///
     /// # Errors
     /// When the name is none, or the credentials cannot be read.
     pub(in crate::engine::embedded::image) async fn of(
         image: &str,
-        docker_config: Option<&Path>,
+        logins: &Logins,
     ) -> Result<Self, PullError> {
         let reference: Reference = full_name(image)
             .parse()
             .map_err(|error| PullError::refused(format!("`{image}` is no name of an image: {error}")))?;
-        let (registry, folder) = (reference.registry().to_owned(), docker_config.map(Path::to_owned));
-        let found = tokio::task::spawn_blocking(move || credentials::of(&registry, folder.as_deref()));
+        let (registry, logins) = (reference.registry().to_owned(), logins.clone());
+        let found = tokio::task::spawn_blocking(move || credentials::of(&registry, &logins));
         let auth = match tokio::time::timeout(HELPER, found).await {
             Ok(found) => {
                 found.map_err(|error| PullError::refused(error.to_string()))?.map_err(PullError::refused)?

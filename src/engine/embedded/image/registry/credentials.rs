@@ -1,6 +1,6 @@
 //! What `docker login` has left for a registry: in Docker's `config.json`, or with the helper that it names.
 
-use std::{fs::File, io, path::Path};
+use std::{fs::File, io, path::PathBuf};
 
 use docker_credential::{CredentialRetrievalError as Failure, DockerCredential, get_credential_from_reader};
 use oci_client::secrets::RegistryAuth;
@@ -8,20 +8,40 @@ use oci_client::secrets::RegistryAuth;
 /// What Docker's own registry is called in `config.json`.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
+/// Where the credentials of registries come from, each in the form of Docker's `config.json`.
+#[derive(Debug, Clone, Default)]
+pub struct Logins {
+    /// Texts that come before the user's own login.
+    pub texts: Vec<String>,
+    /// The folder of Docker's `config.json`.
+    pub folder: Option<PathBuf>,
+}
+
 /// The credentials for a registry; none where nobody has logged in. A helper may ask the user, so this may take
 /// a while.
 ///
 /// # Errors
 /// When the configuration or the answer of a helper cannot be read.
-pub(super) fn of(registry: &str, config_folder: Option<&Path>) -> Result<RegistryAuth, String> {
-    let Some(folder) = config_folder else { return Ok(RegistryAuth::Anonymous) };
+pub(super) fn of(registry: &str, logins: &Logins) -> Result<RegistryAuth, String> {
+    for text in &logins.texts {
+        let found = read(text.as_bytes(), registry, "the given login")?;
+        if found != RegistryAuth::Anonymous {
+            return Ok(found);
+        }
+    }
+    let Some(folder) = &logins.folder else { return Ok(RegistryAuth::Anonymous) };
     let path = folder.join("config.json");
     let file = match File::open(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(RegistryAuth::Anonymous),
         opened => opened.map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?,
     };
+    read(io::BufReader::new(file), registry, &format!("`{}`", path.display()))
+}
+
+/// The credentials for a registry in a configuration, which is called `whose`.
+fn read(config: impl io::Read, registry: &str, whose: &str) -> Result<RegistryAuth, String> {
     let server = if registry == "docker.io" { DOCKER_HUB } else { registry };
-    match get_credential_from_reader(io::BufReader::new(file), server) {
+    match get_credential_from_reader(config, server) {
         Ok(DockerCredential::UsernamePassword(user, password)) => Ok(RegistryAuth::Basic(user, password)),
         Ok(DockerCredential::IdentityToken(_)) => Err(format!(
             "the login for `{registry}` is an identity token, which podline cannot use: `docker pull` the image, \
@@ -32,18 +52,22 @@ pub(super) fn of(registry: &str, config_folder: Option<&Path>) -> Result<Registr
         Err(Failure::HelperFailure { stdout, .. }) if stdout.contains("credentials not found") => {
             Ok(RegistryAuth::Anonymous)
         }
-        Err(Failure::ConfigReadError) => Err(format!("`{}` is no configuration of Docker", path.display())),
+        Err(Failure::ConfigReadError) => Err(format!("{whose} is no configuration of Docker")),
         Err(Failure::HelperFailure { helper, stdout, stderr }) => {
             let said = if stderr.trim().is_empty() { stdout } else { stderr };
             Err(format!("`{helper}` has no credentials for `{registry}`: {}", said.trim()))
         }
-        Err(error) => Err(format!("the credentials for `{registry}` in `{}`: {error}", path.display())),
+        Err(error) => Err(format!("the credentials for `{registry}` in {whose}: {error}")),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn in_folder(folder: &std::path::Path) -> Logins {
+        Logins { folder: Some(folder.to_owned()), ..Logins::default() }
+    }
 
     #[test]
     fn credentials_are_those_that_docker_login_left() {
@@ -71,11 +95,13 @@ mod tests {
         for (config, registry, expected) in rows {
             let folder = tempfile::tempdir().expect("a folder");
             std::fs::write(folder.path().join("config.json"), config).expect("a file");
-            assert_eq!(of(registry, Some(folder.path())), expected, "{registry} in {config}");
+            assert_eq!(of(registry, &in_folder(folder.path())), expected, "{registry} in {config}");
+            let given = Logins { texts: vec!["{}".to_owned(), config.to_owned()], folder: None };
+            assert_eq!(of(registry, &given), expected, "{registry} in {config}, given");
         }
         let empty = tempfile::tempdir().expect("a folder");
-        assert_eq!(of("docker.io", Some(empty.path())), Ok(RegistryAuth::Anonymous));
-        assert_eq!(of("docker.io", None), Ok(RegistryAuth::Anonymous));
+        assert_eq!(of("docker.io", &in_folder(empty.path())), Ok(RegistryAuth::Anonymous));
+        assert_eq!(of("docker.io", &Logins::default()), Ok(RegistryAuth::Anonymous));
     }
 
     #[test]
@@ -88,7 +114,7 @@ mod tests {
         for (config, expected) in rows {
             let folder = tempfile::tempdir().expect("a folder");
             std::fs::write(folder.path().join("config.json"), config).expect("a file");
-            let told = of("r.example", Some(folder.path())).expect_err("it cannot be read");
+            let told = of("r.example", &in_folder(folder.path())).expect_err("it cannot be read");
             assert!(told.contains(expected), "{told}");
         }
     }

@@ -13,4 +13,5 @@ mod pull;
 mod tests;
 
 pub(super) use client::Registry;
+pub use credentials::Logins;
 pub(super) use failure::PullError;

@@ -18,7 +18,7 @@ use futures::stream;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::{PullError, Registry};
+use super::{Logins, PullError, Registry};
 use crate::engine::{
     Step,
     embedded::image::{
@@ -182,14 +182,18 @@ impl Here {
         Self { folder, store }
     }
 
+    fn logins(&self) -> Logins {
+        Logins { folder: Some(self.folder.path().to_owned()), ..Logins::default() }
+    }
+
     async fn pull(&self, image: &str) -> Result<Image, PullError> {
-        let registry = Registry::of(image, Some(self.folder.path())).await?;
+        let registry = Registry::of(image, &self.logins()).await?;
         registry.pull(&self.store, image, &|_| ()).await
     }
 
     fn supply(&self, is_offline: bool) -> Supply {
-        let docker_config = Some(self.folder.path().to_owned());
-        Supply::new(Arc::clone(&self.store), Options { docker_config, is_offline, ..Options::default() })
+        let options = Options { logins: self.logins(), is_offline, ..Options::default() };
+        Supply::new(Arc::clone(&self.store), options)
     }
 
     fn content(&self, image: &Image) -> String {
@@ -209,7 +213,7 @@ async fn an_image_is_pulled_with_its_configuration_and_told_as_it_comes() {
     let fake = Arc::new(Fake::default());
     fake.tag("1", &fake.image("amd64", "a").0);
     let (image, here) = (fake.listen().await, Here::new());
-    let registry = Registry::of(&image, None).await.expect("a registry");
+    let registry = Registry::of(&image, &Logins::default()).await.expect("a registry");
     let steps = Mutex::new(Vec::new());
     let pulled = registry.pull(&here.store, &image, &|step| steps.lock().expect("a lock").push(step)).await;
     let pulled = pulled.expect("it is there");
