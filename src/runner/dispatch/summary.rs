@@ -43,6 +43,8 @@ pub struct JobSummary {
     pub has_child: bool,
     /// Whether it is one that would deploy or release.
     pub would_deploy: bool,
+    /// Whether the pipeline waits for somebody to start it.
+    pub blocks: bool,
 }
 
 /// What the pipelines of a run came to.
@@ -77,6 +79,7 @@ impl Whole<'_> {
                 origin: branch.path.first().unwrap_or(&job.name).clone(),
                 has_child: child.is_some(),
                 would_deploy: job.held.is_some(),
+                blocks: scheduler.blocks(id),
             };
             jobs.insert(event::path(&branch.path, &job.name), summary);
             if let Some(child) = child {

@@ -52,9 +52,12 @@ fn next(summary: &Summary, again: &Again) -> Vec<NextCommand> {
             next.push(command(again.shell(name), "a shell in a pod as it has it"));
         }
     }
-    if let Some((name, job)) = jobs().find(|(_, job)| job.status == Status::Manual) {
+    let manual = jobs().filter(|(_, job)| job.status == Status::Manual);
+    // one that nothing goes on without is what most want to know
+    if let Some((name, job)) = manual.min_by_key(|(_, job)| !job.blocks) {
         let flag = if job.would_deploy { "--deploy=" } else { "--manual " };
-        next.push(command(again.run(&format!("{flag}{}", quoted(name))), "start it too"));
+        let what = if job.blocks { "start it, and go on behind it" } else { "start it too" };
+        next.push(command(again.run(&format!("{flag}{}", quoted(name))), what));
     }
     next.push(command(again.report(), "the run as a page for your browser"));
     if let Some(cluster) = &again.kept {
