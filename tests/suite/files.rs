@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::expected::{Fixture, exits, failed, success};
+use super::expected::{Fixture, broken, exits, failed, success};
 use crate::support::Project;
 
 /// A history, a tag, an executable file, a link, odd names and a submodule's folder.
@@ -149,6 +149,11 @@ pub(crate) fn keeping() -> Fixture {
         .job(success("make").leaves(&["build.env", "out/a", "out/deep/c", "out/link"]))
         .job(success("untracked").leaves(&["ignored.log", "new.txt"]))
         .job(failed("broken", 1).allowed().leaves(&["broken/why.txt"]))
+        .job(
+            broken("comment", "script_failure")
+                .allowed()
+                .because("line 1, `# no comments`, is not `KEY=VALUE`"),
+        )
         .succeed(&["each 1/2", "each 2/2"])
         .job(success("take").prints(&["version 1.2, same 2, why why", "c", "a", "new", "log"]).never("b.tmp"))
         .job(success("nothing").prints(&["README.md", "version ''"]).never("out"))
