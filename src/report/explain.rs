@@ -1,5 +1,6 @@
 //! One job with the place each value comes from and why it is in the pipeline or not.
 
+mod place;
 mod rule;
 
 pub use rule::{Clause, Rule};
@@ -9,6 +10,7 @@ use super::{
     theme::{Label, Look, Theme},
 };
 use crate::mask::Mask;
+use place::Place;
 
 /// A job as it is explained; `cli` fills it.
 #[derive(Debug, Clone, Default, serde::Serialize)]
@@ -206,9 +208,10 @@ fn needs(explained: &Explained, theme: &Theme, width: usize) -> Vec<String> {
     let rows = needs.iter().map(|need| {
         let look = if need.is_present { Look::Success } else { Look::Skipped };
         let state = theme.paint(Label::Muted, format!("  {}", need.state));
-        (format!("  {} {}{state}", theme.mark(look), text::bare(&need.name)), need.place.clone())
+        let need_name = text::bare(&need.name);
+        (format!("  {} {need_name}{state}", theme.mark(look)), Place::of(need.place.as_deref()))
     });
-    beside(rows.map(|(left, place)| (left, place.unwrap_or_default())).collect(), theme, width)
+    beside(rows.collect(), theme, width)
 }
 
 fn variables(explained: &Explained, theme: &Theme, width: usize) -> Vec<String> {
@@ -220,10 +223,9 @@ fn variables(explained: &Explained, theme: &Theme, width: usize) -> Vec<String> 
         if variable.raw {
             value.push_str(&theme.paint(Label::Muted, " (raw)"));
         }
-        let place = variable.place.as_ref().map(|place| format!(" {place}")).unwrap_or_default();
         rows.push((
             format!("  {}  {value}", text::pad(&variable.name, column)),
-            format!("{}{place}", variable.origin),
+            Place { origin: variable.origin.clone(), ..Place::of(variable.place.as_deref()) },
         ));
         for (origin, value) in &variable.overrode {
             let value = match variable.value {
@@ -231,7 +233,8 @@ fn variables(explained: &Explained, theme: &Theme, width: usize) -> Vec<String> 
                 None => "a masked value".to_owned(),
             };
             let over = theme.paint(Label::Muted, format!("over {value}"));
-            rows.push((format!("  {}  {over}", text::pad("", column)), origin.clone()));
+            let origin = Place { origin: origin.clone(), ..Place::default() };
+            rows.push((format!("  {}  {over}", text::pad("", column)), origin));
         }
     }
     let mut lines = beside(rows, theme, width);
@@ -265,25 +268,21 @@ fn one_line(value: &str) -> String {
 
 fn yaml(explained: &Explained, theme: &Theme, width: usize) -> Vec<String> {
     let row = |line: &Line| {
-        let place = line.place.clone().unwrap_or_default();
-        let place = match &line.from {
-            Some(from) => format!("{place} {from}"),
-            None => place,
-        };
-        (format!("  {}", text::bare(&line.text)), place)
+        let from = line.from.clone().unwrap_or_default();
+        (format!("  {}", text::bare(&line.text)), Place { from, ..Place::of(line.place.as_deref()) })
     };
     beside(explained.yaml.iter().map(row).collect(), theme, width)
 }
 
 /// Rows with a muted column on the right, close to the longest row and cut to the width.
-fn beside(rows: Vec<(String, String)>, theme: &Theme, width: usize) -> Vec<String> {
+fn beside(rows: Vec<(String, Place)>, theme: &Theme, width: usize) -> Vec<String> {
     let longest = |sides: &mut dyn Iterator<Item = usize>| sides.max().unwrap_or(0);
-    let right = longest(&mut rows.iter().map(|(_, right)| text::width(right))).min(width * 2 / 5);
+    let right = longest(&mut rows.iter().map(|(_, right)| right.width())).min(width * 2 / 5);
     let room = width.saturating_sub(if right == 0 { 0 } else { right + 2 });
     let left = longest(&mut rows.iter().map(|(left, _)| text::width(left))).min(room);
-    let row = |(text, place): (String, String)| {
+    let row = |(text, place): (String, Place)| {
         let text = text::pad(&text::cut(&text, left, theme), left);
-        let place = theme.paint(Label::Muted, text::cut_middle(&place, right, theme));
+        let place = theme.paint(Label::Muted, place.shown(right, theme));
         format!("{text}  {place}").trim_end().to_owned()
     };
     rows.into_iter().map(row).collect()

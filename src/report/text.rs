@@ -26,13 +26,27 @@ pub fn cut_middle(text: &str, columns: usize, theme: &Theme) -> String {
     }
     let room = columns - width(ellipsis);
     let head = console::truncate_str(text, room - room / 2, "");
-    let mut tail = text;
-    while width(tail) > room / 2 {
-        let mut rest = tail.chars();
-        rest.next();
-        tail = rest.as_str();
+    format!("{head}{ellipsis}{}", end(text, room / 2))
+}
+
+/// Cuts a text without escape sequences at its beginning: of a path, the end says more.
+pub fn cut_start(text: &str, columns: usize, theme: &Theme) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
     }
-    format!("{head}{ellipsis}{tail}")
+    let head = if columns > 3 { theme.ellipsis() } else { "" };
+    format!("{head}{}", end(text, columns - width(head)))
+}
+
+/// The end of a text that takes at most `columns`.
+fn end(text: &str, columns: usize) -> &str {
+    let mut end = text;
+    while width(end) > columns {
+        let mut rest = end.chars();
+        rest.next();
+        end = rest.as_str();
+    }
+    end
 }
 
 /// Fills a text up to `columns` on its right.
@@ -284,6 +298,7 @@ mod tests {
         fn a_cut_text_fits(text in "[a-zäöü漢字 ]{0,40}", columns in 1usize..40) {
             prop_assert!(width(&cut(&text, columns, &Theme::PLAIN)) <= columns);
             prop_assert!(width(&cut_middle(&text, columns, &Theme::PLAIN)) <= columns);
+            prop_assert!(width(&cut_start(&text, columns, &Theme::PLAIN)) <= columns);
         }
 
         #[test]

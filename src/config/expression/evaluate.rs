@@ -149,7 +149,7 @@ pub(super) fn explain(text: &str, root: &Node, lookup: &Lookup<'_>) -> Trace {
         values.push((node.range.clone(), is_operation(node), value.clone()));
     });
     let mut steps = Vec::new();
-    collect(text, root, &mut steps);
+    collect(text, root, None, &mut steps);
     for step in &mut steps {
         let found =
             values.iter().find(|(range, operation, _)| *range == step.range && *operation == step.operation);
@@ -162,10 +162,13 @@ fn is_operation(node: &Node) -> bool {
     matches!(node.kind, NodeKind::Operation { .. })
 }
 
-fn collect(text: &str, node: &Node, steps: &mut Vec<Step>) {
-    if let NodeKind::Operation { left, right, .. } = &node.kind {
-        collect(text, left, steps);
-        collect(text, right, steps);
+fn collect(text: &str, node: &Node, within: Option<Operator>, steps: &mut Vec<Step>) {
+    if let NodeKind::Operation { operator, left, right } = &node.kind {
+        collect(text, left, Some(*operator), steps);
+        collect(text, right, None, steps);
+        if within.is_some_and(|outer| continues(outer, *operator, node, left)) {
+            return;
+        }
     } else if !matches!(node.kind, NodeKind::Variable(_) | NodeKind::Input(_)) {
         return;
     }
@@ -175,4 +178,11 @@ fn collect(text: &str, node: &Node, steps: &mut Vec<Step>) {
         value: None,
         operation: is_operation(node),
     });
+}
+
+/// Whether an operation on the left of another is the head of one chain, `$A && $B` of `$A && $B && $C`: people
+/// read the chain as one operation. In parentheses, it is a part of its own.
+fn continues(outer: Operator, operator: Operator, node: &Node, left: &Node) -> bool {
+    let chains = matches!(operator, Operator::And | Operator::Or);
+    chains && outer == operator && node.range.start == left.range.start
 }

@@ -108,6 +108,18 @@ fn a_trace_tells_the_value_of_each_operand() {
     );
 }
 
+#[test]
+fn a_chain_of_one_operation_is_one_part() {
+    let tree = |text: &str| {
+        let trace = Expression::parse(text).expect("valid").explain(of(&[("A", "x"), ("B", "b")]));
+        trace.tree().iter().map(|(depth, step)| format!("{depth} {}", step.text)).collect::<Vec<_>>()
+    };
+    assert_eq!(tree("$A && $B && $C"), ["0 $A && $B && $C", "1 $A", "1 $B", "1 $C"]);
+    assert_eq!(tree("$A || $B && $C || $D")[..3], ["0 $A || $B && $C || $D", "1 $A", "1 $B && $C"]);
+    assert_eq!(tree("($A && $B) && $C")[..3], ["0 ($A && $B) && $C", "1 ($A && $B)", "2 $A"]);
+    assert_eq!(tree("($A) && $B && $C")[1..], ["1 ($A)", "1 $B", "1 $C"]);
+}
+
 proptest! {
     #[test]
     fn no_text_makes_the_language_panic(text in r#"[$ABinputs\[\]. "'/=~!&|()null\\é]{0,32}"#) {
