@@ -100,6 +100,7 @@ pub(super) fn read(name: &str, entry: &Entry, defaults: &Defaults, cx: &mut Cont
         let inherited = defaults.interruptible.filter(|_| inherit.takes("interruptible"));
         job.interruptible = own.or(inherited).unwrap_or(false);
         refuse_script_keywords(&fields, cx);
+        needs::check_of_trigger(&job, cx);
         fields.finish(cx);
         return if job.trigger.is_some() { Read::Job(Box::new(job)) } else { Read::Refused };
     }

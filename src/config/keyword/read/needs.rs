@@ -10,8 +10,9 @@ use crate::config::{
 /// The most entries that GitLab takes (`ci_needs_size_limit`).
 const MOST: usize = 50;
 
-/// The most entries with `project`.
-const MOST_PROJECTS: usize = 5;
+/// The most entries with `project`, and the most with `pipeline`
+/// (`Entry::Needs::NEEDS_CROSS_PIPELINE_DEPENDENCIES_LIMIT`).
+const MOST_ELSEWHERE: usize = 5;
 
 /// The longest name of a needed job (`Ci::BuildNeed::MAX_JOB_NAME_LENGTH`).
 const LONGEST_NAME: usize = 128;
@@ -28,10 +29,17 @@ pub(super) fn read(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Vec<Need>>
     }
     // Those behind the limit would be compared with all others, and are refused with the list anyway.
     let needs: Vec<Need> = entries.iter().take(MOST).filter_map(|entry| need(entry, cx)).collect();
-    let projects = needs.iter().filter(|need| matches!(need.target, NeedTarget::Project { .. })).count();
-    if projects > MOST_PROJECTS {
-        let rest = format_args!("has {projects} entries with `project`, GitLab takes {MOST_PROJECTS}");
-        cx.report(value.error("too-many", rest));
+    let elsewhere = |need: &Need| match need.target {
+        NeedTarget::Job { .. } => None,
+        NeedTarget::Project { .. } => Some("project"),
+        NeedTarget::Pipeline { .. } => Some("pipeline"),
+    };
+    for keyword in ["project", "pipeline"] {
+        let count = needs.iter().filter(|need| elsewhere(need) == Some(keyword)).count();
+        if count > MOST_ELSEWHERE {
+            let rest = format_args!("has {count} entries with `{keyword}`, GitLab takes {MOST_ELSEWHERE}");
+            cx.report(value.error("too-many", rest));
+        }
     }
     Some(needs)
 }
@@ -58,6 +66,29 @@ pub(super) fn refuse_mirror(job: &Job, cx: &mut Context<'_>) {
             let help = "without it, it mirrors a status, which a job with a script cannot do";
             cx.report(Diagnostic::error("wrong-need", message, need.span).help(help));
         }
+    }
+}
+
+/// Reports what a trigger job cannot need: jobs of pipelines that are not its own, and the status of more than one
+/// (`Entry::Bridge`).
+pub(super) fn check_of_trigger(job: &Job, cx: &mut Context<'_>) {
+    let mut mirrored = 0;
+    for need in job.needs.iter().flatten() {
+        let problem = match &need.target {
+            NeedTarget::Job { .. } => continue,
+            NeedTarget::Project { .. } | NeedTarget::Pipeline { job: Some(_), .. } => {
+                "can name only jobs of the same pipeline, as it starts another"
+            }
+            NeedTarget::Pipeline { job: None, .. } => {
+                mirrored += 1;
+                if mirrored == 1 {
+                    continue;
+                }
+                "can mirror the status of one pipeline only"
+            }
+        };
+        let message = format!("`needs` of job `{}` {problem}", job.name.value);
+        cx.report(Diagnostic::error("wrong-need", message, need.span));
     }
 }
 

@@ -249,6 +249,9 @@ both: {script: x, needs: [{project: g/p, pipeline: x, job: a}]}
 count: {script: x, needs: [{job: a, parallel: 2}]}
 rule: {script: x, rules: [{if: $A, needs: [a, {project: g/p, job: a, ref: main}]}]}
 many: {script: x, parallel: {matrix: [{A: [1, 2, 3, 4, 5, 6, 7, 8], B: [1, 2, 3, 4, 5, 6, 7, 8], C: [1, 2, 3, 4]}]}}
+six: {script: x, needs: [{pipeline: $A, job: a}, {pipeline: $B, job: a}, {pipeline: $C, job: a}, {pipeline: $D, job: a}, {pipeline: $E, job: a}, {pipeline: $F, job: a}]}
+other: {trigger: {include: c.yml}, needs: [a, {project: g/p, job: a, ref: main}, {pipeline: x, job: a}]}
+two: {trigger: g/p, needs: [{pipeline: g/a}, {pipeline: g/b}]}
 "), @r"
     3:28 [wrong-type] `needs` of job `string` should be an array or a hash, not a string
     4:29 [wrong-type] `needs` of job `number` should be a job's name or a hash, not an integer
@@ -260,6 +263,10 @@ many: {script: x, parallel: {matrix: [{A: [1, 2, 3, 4, 5, 6, 7, 8], B: [1, 2, 3,
     7:47 [wrong-type] `needs:parallel` of job `count` should be a hash with `matrix`, not an integer
     8:47 [wrong-need] `rules:needs` of job `rule` can name only jobs of the same pipeline
     9:38 [too-many] `parallel:matrix` of job `many` generates 256 jobs, GitLab takes 200
+    10:25 [too-many] `needs` of job `six` has 6 entries with `pipeline`, GitLab takes 5
+    11:47 [wrong-need] `needs` of job `other` can name only jobs of the same pipeline, as it starts another
+    11:82 [wrong-need] `needs` of job `other` can name only jobs of the same pipeline, as it starts another
+    12:46 [wrong-need] `needs` of job `two` can mirror the status of one pipeline only
     ");
 }
 
