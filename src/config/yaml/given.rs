@@ -18,7 +18,8 @@ pub(super) struct Given {
 
 impl Given {
     pub(super) fn of(text: &str) -> Self {
-        let may_be_tags: Vec<usize> = commas_behind_tags(text).collect();
+        let mut may_be_tags: Vec<usize> = commas_behind_tags(text).collect();
+        may_be_tags.dedup();
         if may_be_tags.is_empty() {
             return Self::with(text, may_be_tags);
         }
@@ -96,16 +97,15 @@ fn index(mark: Mark) -> usize {
     usize::try_from(mark.index).expect("a text in memory has an index in usize")
 }
 
-/// The commas of a text that follow what may be a tag.
+/// The commas of a text that follow what may be a tag. It may begin anywhere: behind a quote, too.
 fn commas_behind_tags(text: &str) -> impl Iterator<Item = usize> {
     let ends_word = |character: char| character.is_whitespace() || ",[]{}".contains(character);
     text.match_indices('!').filter_map(move |(start, _)| {
-        let is_start = text[..start].chars().next_back().is_none_or(ends_word);
         let rest = &text[start..];
         let end = match rest.starts_with("!<") {
             true => rest.find('>')? + 1,
             false => rest.find(ends_word)?,
         };
-        (is_start && rest[end..].starts_with(',')).then_some(start + end)
+        rest[end..].starts_with(',').then_some(start + end)
     })
 }

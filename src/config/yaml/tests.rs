@@ -353,6 +353,7 @@ fn a_comma_may_follow_a_tag() {
         ("a: [!str 'see !this, please', !str, \"!that, too\"]", "{a: [see !this, please, , !that, too]}"),
         ("a: see !this, please # and !that, too\nb: [!str, c]", "{a: see !this, please, b: [, c]}"),
         ("a: |\n  see !this, please\nb: [!str, c]", "{a: see !this, please\n, b: [, c]}"),
+        ("a: [one!, two!three!, b]", "{a: [one!, two!three!, b]}"),
     ];
     for (text, expected) in table {
         assert_eq!(content(text), expected, "{text:?}");
@@ -364,6 +365,7 @@ fn a_comma_may_follow_a_tag() {
             "2:5 yaml-syntax: did not find expected node content while parsing a flow node",
         ]
     );
+    assert!(problems("a: [\"b\"!, c]").iter().any(|problem| problem.contains("yaml-syntax")));
 }
 
 proptest! {
