@@ -63,7 +63,7 @@ impl Pattern {
         if let Some(count) = too_large(pattern) {
             return Err(PatternError::Invalid(format!("`{count}` repeats more than {MAX_REPEAT} times")));
         }
-        let translated = translate(pattern);
+        let translated = translate(pattern).map_err(PatternError::Invalid)?;
         // Over bytes, since the ASCII `\B` may stand within a character.
         let regex =
             RegexBuilder::new(&translated).size_limit(SIZE_LIMIT).build().map_err(|error| invalid(&error))?;
@@ -103,58 +103,143 @@ fn invalid(error: &regex::Error) -> PatternError {
     PatternError::Invalid(message)
 }
 
+/// Where in a set (`[...]`) the next character is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Set {
+    /// An item begins.
+    Item,
+    /// A character has come that a range may begin with.
+    AfterCharacter,
+    /// The end of a range comes.
+    RangeEnd,
+}
+
+/// The named classes that RE2 knows.
+const CLASSES: [&str; 15] = [
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space",
+    "upper", "word", "xdigit", "any",
+];
+
 /// Rewrites RE2's dialect to that of the `regex` crate.
-fn translate(pattern: &str) -> String {
+///
+/// # Errors
+/// What RE2 refuses and the crate would take.
+fn translate(pattern: &str) -> Result<String, String> {
     let mut out = String::with_capacity(pattern.len() + 16);
     let mut rest = pattern;
-    // Where within a set: how many items it has so far.
-    let mut set: Option<usize> = None;
+    let mut set = None;
+    let mut repeats = false;
     while let Some(first) = rest.chars().next() {
-        let (piece, width) = match (first, set) {
-            ('\\', _) => escape(rest, set.is_some()),
-            ('[', None) => {
-                let width = if rest.starts_with("[^") { 2 } else { 1 };
-                out.push_str(&rest[..width]);
-                rest = &rest[width..];
-                set = Some(0);
-                // A bracket right at the start is a character of the set.
-                if let Some(after) = rest.strip_prefix(']') {
-                    out.push_str(r"\]");
-                    rest = after;
-                    set = Some(1);
-                }
-                continue;
+        let width = match set {
+            Some(place) => {
+                let (width, next) = in_set(rest, place, &mut out)?;
+                set = next;
+                width
             }
-            ('[', Some(_)) if rest.starts_with("[:") && rest.contains(":]") => {
-                let end = rest.find(":]").map_or(rest.len(), |end| end + 2);
-                (rest[..end].to_owned(), end)
+            None if first == '[' => {
+                let (width, next) = opened(rest, &mut out);
+                set = Some(next);
+                width
             }
-            ('[', Some(_)) => (r"\[".to_owned(), 1),
-            (']', Some(_)) => {
-                set = None;
-                ("]".to_owned(), 1)
-            }
-            ('&' | '~', Some(_)) => (format!("\\{first}"), 1),
-            ('-', Some(items)) if items == 0 || rest.starts_with("--") || rest.starts_with("-]") => {
-                (r"\-".to_owned(), 1)
-            }
-            ('{', None) if !COUNT.is_match(rest) => (r"\{".to_owned(), 1),
-            (other, _) => (other.to_string(), other.len_utf8()),
+            None => outside(rest, repeats, &mut out)?,
         };
-        if let Some(items) = &mut set {
-            *items += 1;
-        }
-        out.push_str(&piece);
+        repeats = set.is_none() && repetition(rest).is_some();
         rest = &rest[width..];
     }
-    out
+    Ok(out)
+}
+
+/// The beginning of a set, in which a bracket right at the start is a character.
+fn opened(rest: &str, out: &mut String) -> (usize, Set) {
+    let width = if rest.starts_with("[^") { 2 } else { 1 };
+    out.push_str(&rest[..width]);
+    if rest[width..].starts_with(']') {
+        out.push_str(r"\]");
+        return (width + 1, Set::AfterCharacter);
+    }
+    (width, Set::Item)
+}
+
+/// One character or class of a set: how many bytes it takes, and what comes after it.
+fn in_set(rest: &str, place: Set, out: &mut String) -> Result<(usize, Option<Set>), String> {
+    let first = rest.chars().next().unwrap_or_default();
+    let after = if place == Set::RangeEnd { Set::Item } else { Set::AfterCharacter };
+    if first == ']' {
+        out.push(']');
+        return Ok((1, None));
+    }
+    if let (Some(class), true) = (rest.strip_prefix("[:"), place != Set::RangeEnd)
+        && let Some(end) = class.find(":]")
+    {
+        if !CLASSES.contains(&class[..end].trim_start_matches('^')) {
+            return Err(format!("`[:{}:]` is no class of characters", &class[..end]));
+        }
+        out.push_str(&rest[..end + 4]);
+        return Ok((end + 4, Some(Set::Item)));
+    }
+    if first == '-' && place == Set::AfterCharacter && !rest.starts_with("-]") && rest.len() > 1 {
+        out.push('-');
+        return Ok((1, Some(Set::RangeEnd)));
+    }
+    if first == '\\' {
+        let (piece, width) = escape(rest, true)?;
+        out.push_str(&piece);
+        let is_class = rest[1..].starts_with(['d', 'D', 'w', 'W', 's', 'S', 'p', 'P']);
+        return Ok((width, Some(if is_class { Set::Item } else { after })));
+    }
+    if matches!(first, '[' | '&' | '~' | '-') {
+        out.push('\\');
+    }
+    out.push(first);
+    Ok((first.len_utf8(), Some(after)))
+}
+
+/// One character outside of sets, or what belongs together.
+fn outside(rest: &str, repeats: bool, out: &mut String) -> Result<usize, String> {
+    let first = rest.chars().next().unwrap_or_default();
+    if let Some(width) = repetition(rest) {
+        if repeats {
+            return Err(format!("`{}` repeats a repetition", &rest[..width]));
+        }
+        out.push_str(&rest[..width]);
+        return Ok(width);
+    }
+    if let Some(flags) = rest.strip_prefix("(?").filter(|flags| !flags.starts_with(['P', '<', ':'])) {
+        let end = flags.find([':', ')']).unwrap_or(flags.len());
+        if let Some(flag) = flags[..end].chars().find(|flag| !"imsU-".contains(*flag)) {
+            return Err(match flag {
+                '=' | '!' => "look-around, including look-ahead and look-behind, is not supported".to_owned(),
+                flag => format!("`{flag}` is no flag"),
+            });
+        }
+    }
+    if first == '\\' {
+        let (piece, width) = escape(rest, false)?;
+        out.push_str(&piece);
+        return Ok(width);
+    }
+    if first == '{' {
+        out.push('\\');
+    }
+    out.push(first);
+    Ok(first.len_utf8())
+}
+
+/// How many bytes a repetition takes, with the mark that makes it lazy.
+fn repetition(rest: &str) -> Option<usize> {
+    let width = match rest.chars().next()? {
+        '*' | '+' | '?' => 1,
+        '{' => COUNT.find(rest)?.len(),
+        _ => return None,
+    };
+    Some(if rest[width..].starts_with('?') { width + 1 } else { width })
 }
 
 /// What follows a backslash: its translation and how many bytes of the pattern it takes.
-fn escape(rest: &str, in_set: bool) -> (String, usize) {
-    let Some(next) = rest[1..].chars().next() else { return ("\\".to_owned(), 1) };
+fn escape(rest: &str, in_set: bool) -> Result<(String, usize), String> {
+    let Some(next) = rest[1..].chars().next() else { return Ok(("\\".to_owned(), 1)) };
     let class = |inside: &str, outside: &str| (if in_set { inside } else { outside }.to_owned(), 2);
-    match next {
+    Ok(match next {
         'd' => class("0-9", "[0-9]"),
         'D' => class("[^0-9]", "[^0-9]"),
         'w' => class("0-9A-Za-z_", "[0-9A-Za-z_]"),
@@ -164,21 +249,37 @@ fn escape(rest: &str, in_set: bool) -> (String, usize) {
         'b' if !in_set => (r"(?-u:\b)".to_owned(), 2),
         'B' if !in_set => (r"(?-u:\B)".to_owned(), 2),
         'R' if !in_set => (LINE_END.to_owned(), 2),
+        'C' if !in_set => ("(?s-u:.)".to_owned(), 2),
         '<' | '>' => (next.to_string(), 2),
         'Q' if !in_set => {
             let end = rest.find(r"\E").unwrap_or(rest.len());
             (regex::escape(&rest[2..end]), (end + 2).min(rest.len()))
         }
+        '0'..='7' => octal(rest)?,
+        'u' | 'U' => return Err(format!("`\\{next}` is no escape: write `\\x{{...}}`")),
         'p' | 'P' if rest[2..].starts_with('{') => {
             let end = rest.find('}').map_or(rest.len(), |end| end + 1);
-            (rest[..end].to_owned(), end)
+            match rest[3..end].strip_prefix('^') {
+                Some(name) => (format!("\\{}{{{name}", if next == 'p' { 'P' } else { 'p' }), end),
+                None => (rest[..end].to_owned(), end),
+            }
         }
         'x' if rest[2..].starts_with('{') => {
             let end = rest.find('}').map_or(rest.len(), |end| end + 1);
             (rest[..end].to_owned(), end)
         }
         other => (rest[..1 + other.len_utf8()].to_owned(), 1 + other.len_utf8()),
+    })
+}
+
+/// A character by its octal number. A single digit but zero would refer to a group, which RE2 cannot.
+fn octal(rest: &str) -> Result<(String, usize), String> {
+    let digits = rest[1..].bytes().take(3).take_while(|digit| (b'0'..=b'7').contains(digit)).count();
+    let number = u32::from_str_radix(&rest[1..=digits], 8).unwrap_or_default();
+    if digits == 1 && number > 0 {
+        return Err("backreferences are not supported".to_owned());
     }
+    Ok((format!("\\x{{{number:x}}}"), 1 + digits))
 }
 
 #[cfg(test)]
@@ -221,6 +322,17 @@ mod tests {
             (r"/a\-b/", "a-b", true),
             (r"/(?i)AB/", "ab", true),
             ("/a.+?b/U", "axbxb", true),
+            (r"/^[\w-.]+$/", "a-.", true),
+            (r"/^[\w-z]$/", "~", false),
+            (r"/^[^\w-.]$/", "-", false),
+            (r"/^[a-c-9]+$/", "b-9", true),
+            (r"/^[[:alpha:]-9]+$/", "a-9", true),
+            (r"/^[+--]+$/", "+,-", true),
+            (r"/^[-a]+$/", "a-", true),
+            (r"/^\101\0$/", "A\0", true),
+            (r"/^\p{^L}$/", "1", true),
+            (r"/^a\Cb$/", "a.b", true),
+            (r"/^(?P<n>a)(?:b)(?i:C)*?$/", "abc", true),
         ] {
             let compiled = Pattern::literal(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
             assert_eq!(compiled.is_match(text), expected, "{pattern} on {text:?}");
@@ -238,6 +350,14 @@ mod tests {
             "/a{1001}/",
             "/a{0,99999999999}/",
             "/(a{1000}){1000}{1000}/",
+            "/a**/",
+            "/a++/",
+            "/a?+/",
+            "/a{2}{3}/",
+            "/(?x)a/",
+            "/(?u)a/",
+            r"/\u0041/",
+            "/[[:foo:]]/",
         ] {
             assert!(matches!(Pattern::literal(pattern), Err(PatternError::Invalid(_))), "{pattern}");
         }
