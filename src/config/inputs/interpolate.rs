@@ -86,12 +86,23 @@ impl Template<'_, '_> {
         let span = node.span;
         let kind = match node.kind {
             Kind::Scalar(scalar) if scalar.text.contains(PREFIX) => return self.text(&scalar.text, span),
-            Kind::Sequence(items) => Kind::Sequence(items.into_iter().map(|item| self.node(item)).collect()),
+            Kind::Sequence(items) => {
+                Kind::Sequence(items.into_iter().flat_map(|item| self.item(item)).collect())
+            }
             Kind::Mapping(mapping) => Kind::Mapping(self.mapping(mapping)),
             // A reference is an object to GitLab, whose parts are not interpolated.
             kind @ (Kind::Scalar(_) | Kind::Reference(_)) => kind,
         };
         Node { kind, span }
+    }
+
+    /// An item of an array: an array in its place is spliced (`Config#recursive_replace_array`).
+    fn item(&mut self, item: Node) -> Vec<Node> {
+        let is_block = item.as_str().is_some_and(|text| text.contains(PREFIX));
+        match self.node(item) {
+            Node { kind: Kind::Sequence(items), .. } if is_block => items,
+            node => vec![node],
+        }
     }
 
     /// A text with its blocks replaced. A block that is the whole text keeps its type.
