@@ -17,25 +17,36 @@ pub(super) fn artifacts(artifacts: &Artifacts, variables: &Variables<'_>) -> Art
     expanded
 }
 
-pub(super) fn cache(cache: &Cache, variables: &Variables<'_>, key_of_files: KeyOfFiles<'_>) -> Cache {
+/// A cache of a job, with its position among those of the job.
+pub(super) fn cache(
+    (position, cache): (usize, &Cache),
+    variables: &Variables<'_>,
+    key_of_files: KeyOfFiles<'_>,
+) -> Cache {
     let mut expanded = cache.clone();
     spanned(&mut expanded.paths, variables);
     expanded.fallback_keys.iter_mut().for_each(|key| *key = variables.expand(key));
     expanded.policy = variables.expand(&cache.policy);
-    expanded.key = CacheKey::Text(key(&cache.key, variables, key_of_files));
+    expanded.key = CacheKey::Text(key(&cache.key, position, variables, key_of_files));
     expanded
 }
 
-/// The key as a text: files become a hash of them, or `default` where there are none.
-fn key(key: &CacheKey, variables: &Variables<'_>, key_of_files: KeyOfFiles<'_>) -> String {
+/// The key as a text: files become a hash of them, or `default` where there are none. Without a prefix of their
+/// own, they have the position of the cache and their names (`Seed::Build#cache_prefix`): two caches of one job
+/// never share a key.
+fn key(key: &CacheKey, position: usize, variables: &Variables<'_>, key_of_files: KeyOfFiles<'_>) -> String {
     match key {
         CacheKey::Text(text) => variables.expand(text),
         CacheKey::Files { files, prefix, commits } => {
             let hash = key_of_files(files, *commits).unwrap_or_else(|| "default".to_owned());
-            match prefix.as_ref().map(|prefix| variables.expand(prefix)).filter(|prefix| !prefix.is_empty()) {
-                Some(prefix) => format!("{prefix}-{hash}"),
-                None => hash,
-            }
+            let prefix = match prefix {
+                Some(prefix) => variables.expand(prefix),
+                None => {
+                    let names = files.iter().map(|file| file.split('.').next().unwrap_or_default());
+                    format!("{position}_{}", names.collect::<Vec<_>>().join("_"))
+                }
+            };
+            if prefix.is_empty() { hash } else { format!("{prefix}-{hash}") }
         }
     }
 }

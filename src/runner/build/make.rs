@@ -103,6 +103,7 @@ impl Build {
             caches: job
                 .cache
                 .iter()
+                .enumerate()
                 .map(|cache| expanded::cache(cache, &variables, inputs.key_of_files))
                 .collect(),
             artifacts_from: job.artifacts_from.to_vec(),

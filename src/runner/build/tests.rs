@@ -310,10 +310,11 @@ fn a_cache_key_is_a_text_or_a_hash_of_files() {
     };
     let table = [
         (CacheKey::Text("$CI_COMMIT_REF_NAME-x".into()), "main-x"),
-        (files("Cargo.lock", None), "hash-false"),
+        (files("Cargo.lock", None), "0_Cargo-hash-false"),
+        (files("Cargo.lock", Some("")), "hash-false"),
         (files("Cargo.lock", Some("$CI_COMMIT_REF_NAME")), "main-hash-false"),
         (files("missing", Some("p")), "p-default"),
-        (files("missing", None), "default"),
+        (files("missing", None), "0_missing-default"),
     ];
     for (key, expected) in table {
         let cache = Cache {
