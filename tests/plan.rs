@@ -39,6 +39,29 @@ always: { script: make }
 }
 
 #[test]
+fn paths_of_exists_hold_variables_that_hold_others() {
+    let project = Project::with(
+        "image: busybox:1.36
+variables: { FOLDER: $TOP/src, TOP: lib }
+there: { script: make, rules: [{ exists: [$FOLDER/a.c] }] }
+",
+    );
+    project.write("lib/src/a.c", "");
+    let seen = project.podline(&["plan", "--format", "json"]).run().expect(0);
+    assert!(seen.stdout.contains("\"there\""), "{seen}");
+}
+
+#[test]
+fn a_ref_to_compare_with_that_is_not_there_is_a_warning() {
+    let project = Project::with(
+        "image: busybox:1.36
+build: { script: make, rules: [{ changes: { paths: [a.c], compare_to: nope } }] }
+",
+    );
+    insta::assert_snapshot!(project.podline(&["lint"]).run().expect(0));
+}
+
+#[test]
 fn a_job_without_an_image_is_told_where_to_name_one() {
     let project = Project::with("build: { script: make }\n");
     insta::assert_snapshot!(project.podline(&["pod", "build"]).run().expect(2));

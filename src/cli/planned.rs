@@ -127,6 +127,8 @@ impl Planned {
         diagnostics.append(pipeline.as_ref().map(ports::shared).unwrap_or_default());
         let unknown = project.trees(source).unknown();
         diagnostics.append(config.iter().flat_map(|config| unknown_projects(config, &unknown)).collect());
+        let missing = repository.missing_refs();
+        diagnostics.append(config.iter().flat_map(|config| missing_refs(config, &missing)).collect());
         let mask = Mask::new(context.masked());
         diagnostics.reword(|text| mask.text(text));
         Self { sources, diagnostics, config, pipeline, context, tree, mask, reach: reading.reach }
@@ -167,6 +169,22 @@ fn unknown_projects(config: &Config, unknown: &[(String, String)]) -> Vec<Diagno
         Diagnostic::warning("exists-unknown", message, place.map(|place| place.span)).help(help)
     };
     unknown.iter().map(warning).collect()
+}
+
+/// A warning for each ref that `changes` was to be compared with in vain.
+fn missing_refs(config: &Config, missing: &[String]) -> Vec<Diagnostic> {
+    let rules = config.jobs.iter().flat_map(|job| job.rules.iter().flatten());
+    let rules = rules.chain(config.workflow.rules.iter().flatten());
+    let places: Vec<_> = rules.filter_map(|rule| rule.changes.as_ref()?.compare_to.as_ref()).collect();
+    let warning = |name: &String| {
+        let place = places.iter().find(|place| place.value == *name).or(places.first());
+        let message =
+            format!("`changes` is taken to match, as this clone has no ref `{name}` to compare with");
+        let help =
+            format!("GitLab refuses the pipeline if it has none either; `git fetch origin {name}` tells");
+        Diagnostic::warning("missing-ref", message, place.map(|place| place.span)).help(help)
+    };
+    missing.iter().map(warning).collect()
 }
 
 /// What a configuration is read from, besides the project's files.

@@ -20,6 +20,7 @@ pub struct GitRepository {
     /// The commit that the event implies, where it implies one.
     base: Option<String>,
     trees: Trees,
+    missing: Mutex<Vec<String>>,
 }
 
 /// The files of projects, each asked for once however many configurations are read.
@@ -65,7 +66,21 @@ impl GitRepository {
             | Event::Api { .. }
             | Event::Trigger { .. } => None,
         };
-        Self { git, snapshot, base, trees }
+        Self { git, snapshot, base, trees, missing: Mutex::default() }
+    }
+
+    /// The refs that rules compared with in vain, each once.
+    pub fn missing_refs(&self) -> Vec<String> {
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn commit_of(&self, name: &str) -> Option<String> {
+        let commit = self.git.commit_of(name).ok().flatten();
+        let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        if commit.is_none() && !missing.iter().any(|known| known == name) {
+            missing.push(name.to_owned());
+        }
+        commit
     }
 }
 
@@ -74,7 +89,7 @@ impl Repository for GitRepository {
     fn changed_paths(&self, compare_to: Option<&str>) -> Option<Vec<String>> {
         match compare_to {
             Some(name) => {
-                let commit = self.git.commit_of(name).ok()??;
+                let commit = self.commit_of(name)?;
                 self.git.changed_paths(Base::MergeBase(&commit), &self.snapshot).ok()
             }
             None => self.git.changed_paths(Base::Commit(self.base.as_deref()?), &self.snapshot).ok(),

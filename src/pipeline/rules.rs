@@ -144,9 +144,9 @@ impl<'r> Conditions<'r> {
 
     pub(super) fn find_file(&self, exists: &Exists, scope: &Scope<'_>) -> Found {
         let other;
-        let tree = match exists.project.as_ref().map(|project| scope.expand_once(project)) {
+        let tree = match exists.project.as_ref().map(|project| scope.expand_existing(project)) {
             Some(project) if project != self.project || exists.reference.is_some() => {
-                let reference = exists.reference.as_ref().map(|reference| scope.expand_once(reference));
+                let reference = exists.reference.as_ref().map(|reference| scope.expand_existing(reference));
                 match self.repository.tree_of(&project, reference.as_deref()) {
                     Ok(tree) => other = tree,
                     Err(reason) => return Found::Unknown(reason),
@@ -157,9 +157,9 @@ impl<'r> Conditions<'r> {
         };
         let globs = match &exists.paths {
             Paths::Globs(globs) => globs,
-            Paths::Regexp(regexp) => return find_regexp(&scope.expand_once(regexp), tree),
+            Paths::Regexp(regexp) => return find_regexp(&scope.expand_existing(regexp), tree),
         };
-        let patterns: Vec<String> = globs.iter().map(|path| scope.expand_once(path)).collect();
+        let patterns: Vec<String> = globs.iter().map(|path| scope.expand_existing(path)).collect();
         let is_top_level = |pattern: &String| !pattern.contains('/') && !pattern.contains("**");
         let top_level_only = patterns.iter().all(is_top_level);
         let is_own = exists.project.is_none();
