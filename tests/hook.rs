@@ -211,6 +211,16 @@ fn the_commit_counts_and_not_the_working_tree() {
 }
 
 #[test]
+fn a_commit_that_asks_for_no_pipeline_has_none() {
+    let project = pushable("unit:\n  script: [\"false\"]\n", "");
+    project.git(&["commit", "--quiet", "--allow-empty", "--message", "words only [skip ci]"]);
+    let seen = push_alone(&project, &["origin", "main"]).expect(0);
+    assert!(seen.stderr.contains("its message has `[skip ci]`, so GitLab would skip its pipeline"), "{seen}");
+    let plan = project.podline(&["plan"]).run().expect(0);
+    assert!(plan.stdout.contains("GitLab would skip the pipeline of this push"), "{plan}");
+}
+
+#[test]
 fn a_deletion_runs_nothing_and_several_refs_run_one_by_one() {
     let project = pushable(GREEN, ANYWHERE);
     project.git(&["tag", "v1"]);

@@ -134,6 +134,14 @@ impl Planned {
         Self { sources, diagnostics, config, pipeline, context, tree, mask, reach: reading.reach }
     }
 
+    /// What people have to know of the project and its commit before they read the rest.
+    pub fn notes(&self, project: &Project) -> Vec<String> {
+        let skipped = self.context.skip_words().map(|words| {
+            format!("the commit's message has `{words}`: GitLab would skip the pipeline of this push")
+        });
+        project.notes.iter().cloned().chain(skipped).collect()
+    }
+
     /// Shows what was found wrong, if anything.
     pub fn show(&self, printer: &Printer) {
         if !self.diagnostics.is_empty() {

@@ -1,8 +1,12 @@
 //! What a pipeline is created for: the event, git facts and the user's variables.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    sync::{Arc, LazyLock},
+};
 
 use indexmap::IndexMap;
+use regex::Regex;
 
 use super::{job::Variable, setting::Setting};
 
@@ -167,6 +171,23 @@ pub struct Project {
     pub config_path: String,
     /// Name and mail address of the user, from git's configuration.
     pub user: (String, String),
+}
+
+/// What a commit's message says to have no pipeline (`Gitlab::Ci::Pipeline::Chain::Skip::SKIP_PATTERN`).
+static SKIP: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)\[(?:ci[ _-]skip|skip[ _-]ci)\]").expect("the pattern is a constant"));
+
+impl Context {
+    /// The words in the commit's message by which GitLab skips the pipeline, as `[skip ci]`. It does not look
+    /// where somebody or a schedule asks for one.
+    pub fn skip_words(&self) -> Option<&str> {
+        match self.event {
+            Event::Push { .. } | Event::Tag { .. } | Event::MergeRequest(_) => {
+                SKIP.find(&self.commit.message).map(|found| found.as_str())
+            }
+            Event::Schedule { .. } | Event::Web { .. } | Event::Api { .. } | Event::Trigger { .. } => None,
+        }
+    }
 }
 
 impl Event {

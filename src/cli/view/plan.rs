@@ -60,7 +60,7 @@ pub fn plan(
         filtered: pipeline.filtered.clone(),
         stages: pipeline.stages.iter().map(stage).collect(),
         slots: (!pipeline.jobs.is_empty()).then(|| slots(settings, estimated_fits(settings, pipeline), jobs)),
-        notes: project.notes.clone(),
+        notes: planned.notes(project),
         runner: facts,
         left_out: reasons(&pipeline.left_out),
         unresolved: reasons(&pipeline.unresolved),

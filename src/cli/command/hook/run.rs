@@ -93,9 +93,9 @@ impl Push<'_> {
         }
         let began = Instant::now();
         let result = match self.wanted(&project) {
-            Ok(Some(wanted)) => self.run(project, wanted),
-            Ok(None) => {
-                self.say(&format!("{}: nothing to run", self.title()));
+            Ok(Ok(wanted)) => self.run(project, wanted),
+            Ok(Err(why)) => {
+                self.say(&format!("{}: {why}", self.title()));
                 Ok(ExitCode::Success)
             }
             Err(failed) => Err(failed),
@@ -136,8 +136,8 @@ impl Push<'_> {
         }
     }
 
-    /// The run that this push asks for; `None` where no job of it is in the pipeline.
-    fn wanted(&self, project: &Project) -> Result<Option<Wanted>, Failed> {
+    /// The run that this push asks for, or why it asks for none.
+    fn wanted(&self, project: &Project) -> Result<Result<Wanted, String>, Failed> {
         let mut words = vec!["podline".to_owned(), "run".to_owned(), "--source=HEAD".to_owned()];
         words.push(match self.pushed {
             Pushed::Branch { name, .. } => format!("--branch={name}"),
@@ -148,13 +148,16 @@ impl Push<'_> {
         arguments.time_limit = self.left;
         let number = Run::next_number(&project.own_folder());
         let planned = Planned::new(project, &arguments.pipeline, arguments.source, number, self.printer)?;
+        if let Some(words) = planned.context.skip_words() {
+            return Ok(Err(format!("its message has `{words}`, so GitLab would skip its pipeline")));
+        }
         if planned.diagnostics.has_errors() {
             planned.show(self.printer);
         }
         let pipeline = planned.pipeline()?.clone();
         arguments.selected = hook.jobs.iter().filter(|name| has(&pipeline, name)).cloned().collect();
         let has_none = pipeline.jobs.is_empty() || (!hook.jobs.is_empty() && arguments.selected.is_empty());
-        Ok((!has_none).then_some(Wanted { arguments, pipeline }))
+        Ok(if has_none { Err("nothing to run".to_owned()) } else { Ok(Wanted { arguments, pipeline }) })
     }
 
     /// Runs it where there is a place.

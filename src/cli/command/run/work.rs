@@ -173,8 +173,8 @@ impl Work<'_> {
         let title = view::title(&self.planned.context);
         let outline = outline(&builds.pipeline, title, chosen.name, self.slots(chosen.likely.clone()).pods);
         drop(events.send(Event::PipelineStarted(outline)).await);
-        for message in &self.project.notes {
-            drop(events.send(Event::Notice { message: message.clone() }).await);
+        for message in self.planned.notes(self.project) {
+            drop(events.send(Event::Notice { message }).await);
         }
         let ready = tokio::select! {
             ready = self.ready(chosen, &builds, &events) => match ready {
