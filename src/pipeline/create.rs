@@ -341,17 +341,14 @@ fn unresolved(config: &Config) -> Vec<LeftOut> {
     config.unresolved.iter().map(|job| LeftOut::new(&job.name, &job.reason)).collect()
 }
 
-/// `needs` of the matched rule, or the job's. An empty list in a rule does not free a job from the order
-/// of stages that had no `needs` itself (`Rules::Result#build_attributes`).
+/// `needs` of the matched rule, or the job's. An empty list in a rule changes nothing
+/// (`Rules::Result#build_attributes`).
 pub(super) fn needs_of<'c>(
     job: &'c keyword::Job,
     rule: Option<&'c Rule>,
 ) -> Option<&'c [keyword::job::Need]> {
-    match rule.and_then(|rule| rule.needs.as_deref()) {
-        Some([]) if job.needs.is_none() => None,
-        Some(needs) => Some(needs),
-        None => job.needs.as_deref(),
-    }
+    let of_rule = rule.and_then(|rule| rule.needs.as_deref()).filter(|needs| !needs.is_empty());
+    of_rule.or(job.needs.as_deref())
 }
 
 /// Whether a job is manual whatever its rules say.

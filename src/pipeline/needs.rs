@@ -249,10 +249,15 @@ impl<'c> Names<'c> {
             let mut is_known = false;
             for instance in names {
                 match self.present.get(&instance) {
-                    Some(&(id, of)) if of < stage || needs.is_some() => {
+                    Some(&(id, of)) if of <= stage || needs.is_some() => {
                         is_known = true;
-                        found.insert(id);
-                        if needs.is_some_and(|needs| needs.iter().all(|need| need.job != id)) {
+                        // what runs beside it has nothing to give yet
+                        if of < stage || needs.is_some() {
+                            found.insert(id);
+                        }
+                        if needs
+                            .is_some_and(|needs| !needs.is_empty() && needs.iter().all(|need| need.job != id))
+                        {
                             let message =
                                 format!("`{}` depends on `{instance}` and does not need it", job.name.value);
                             let error = Diagnostic::error("dependency-not-needed", message, name.span);
@@ -293,7 +298,7 @@ impl<'c> Names<'c> {
 }
 
 fn later_stage(code: &'static str, job: &Job, name: &str, span: Span) -> Diagnostic {
-    let message = format!("`{name}` is not in a stage before that of `{}`", job.name.value);
+    let message = format!("`{name}` is in a stage after that of `{}`", job.name.value);
     Diagnostic::error(code, message, span).help("move one of them to another `stage`")
 }
 

@@ -85,7 +85,7 @@ fn mistaken_needs_are_reported() {
         ),
         (
             vec![need("after")],
-            "need-of-later-stage: `after` is not in a stage before that of `d` (move one of them to another \
+            "need-of-later-stage: `after` is in a stage after that of `d` (move one of them to another \
              `stage`)",
         ),
         (vec![need("build"), need("build")], "duplicate-need: `d` needs `build` twice (remove one of them)"),
@@ -155,7 +155,7 @@ fn a_rule_replaces_needs() {
         (Some(vec![need("a")]), None, Some(vec!["a"])),
         (None, Some(vec![need("b")]), Some(vec!["b"])),
         (None, Some(vec![]), None),
-        (Some(vec![need("a")]), Some(vec![]), Some(vec![])),
+        (Some(vec![need("a")]), Some(vec![]), Some(vec!["a"])),
     ] {
         let rule = Rule { needs: by_rule, ..Rule::default() };
         let d = Job { needs: own, rules: Some(vec![rule]), ..in_stage("deploy", "d") };
@@ -190,6 +190,9 @@ fn artifacts_come_from_needs_dependencies_or_earlier_stages() {
         (Some(vec![need("a"), without]), None, vec!["a"]),
         (Some(vec![need("a"), need("b")]), Some(vec!["b"]), vec!["b"]),
         (Some(vec![]), None, vec![]),
+        // What runs beside a job has nothing to give, nor has what it does not need.
+        (None, Some(vec!["a", "beside"]), vec!["a"]),
+        (Some(vec![]), Some(vec!["a"]), vec![]),
     ] {
         let d = Job {
             needs: needs.clone(),
@@ -220,7 +223,7 @@ fn mistaken_dependencies_are_reported() {
             "biuld",
             "missing-dependency: `d` depends on `biuld`, which does not exist (did you mean `build`?)",
         ),
-        (None, "after", "dependency-of-later-stage: `after` is not in a stage before that of `d`"),
+        (None, "after", "dependency-of-later-stage: `after` is in a stage after that of `d`"),
         (
             Some(vec![need("lint")]),
             "build",

@@ -1,6 +1,6 @@
 //! Keywords that are checked and not acted on: they need a GitLab server, or hold secrets.
 
-use super::{context::Context, expression, fields::Fields, value::Value};
+use super::{context::Context, duration, expression, fields::Fields, value::Value};
 use crate::config::{
     node::{Kind, Value as Scalar},
     source::Spanned,
@@ -60,10 +60,13 @@ pub(super) fn coverage(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Spanne
     Some(text)
 }
 
+/// The directory that is published where none is named (`Entry::Job::PUBLIC_DIR`).
+pub(super) const PUBLIC: &str = "public";
+
 /// `pages`; the directory that it publishes, where it publishes one.
 pub(super) fn pages(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Spanned<String>> {
     let published = |publish: Option<Spanned<String>>| {
-        publish.unwrap_or_else(|| Spanned::new("public".to_owned(), value.span()))
+        publish.unwrap_or_else(|| Spanned::new(PUBLIC.to_owned(), value.span()))
     };
     if let Some(pages) = value.node.as_bool() {
         return pages.then(|| published(None));
@@ -73,9 +76,8 @@ pub(super) fn pages(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Spanned<S
     }
     let fields = value.fields(cx)?;
     let publish = fields.get("publish").and_then(|publish| publish.name(cx));
-    for key in ["path_prefix", "expire_in"] {
-        fields.get(key).and_then(|value| value.string(cx));
-    }
+    fields.get("path_prefix").and_then(|value| value.string(cx));
+    fields.get("expire_in").and_then(|value| duration::check_expanded(&value, cx));
     fields.finish(cx);
     Some(published(publish))
 }

@@ -26,11 +26,17 @@ pub(super) fn read(value: &Value<'_>, longest: Duration, cx: &mut Context<'_>) -
     }
 }
 
-/// A duration that nothing is made of here: it may be `never`, or hold variables.
+/// How long GitLab is to keep something, of which nothing is made here: it may be `never`.
 pub(super) fn check(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Spanned<String>> {
     let text = value.string(cx)?;
-    if !text.eq_ignore_ascii_case("never") && !text.contains('$') {
+    if !text.eq_ignore_ascii_case("never") {
         read(value, Duration::MAX, cx)?;
     }
     Some(text)
+}
+
+/// The same where it may hold variables.
+pub(super) fn check_expanded(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Spanned<String>> {
+    let text = value.string(cx)?;
+    if text.contains('$') { Some(text) } else { check(value, cx) }
 }

@@ -41,7 +41,7 @@ pub(super) fn read(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Environmen
     let action = fields.get("action").and_then(|action| action.choice(&ACTIONS, cx));
     let tier = fields.get("deployment_tier").and_then(|value| tier(&value, cx));
     let on_stop = fields.get("on_stop").and_then(|job| job.string(cx));
-    fields.get("auto_stop_in").and_then(|value| duration::check(&value, cx));
+    fields.get("auto_stop_in").and_then(|value| duration::check_expanded(&value, cx));
     fields.get("kubernetes").and_then(|kubernetes| check_kubernetes(&kubernetes, cx));
     fields.finish(cx);
     Some(Environment { url, action: action.unwrap_or_default(), tier, on_stop, ..named(name?) })

@@ -100,6 +100,9 @@ pub(super) fn read(name: &str, entry: &Entry, defaults: &Defaults, cx: &mut Cont
         let inherited = defaults.interruptible.filter(|_| inherit.takes("interruptible"));
         job.interruptible = own.or(inherited).unwrap_or(false);
         refuse_script_keywords(&fields, cx);
+        if let Some(hash) = fields.get("allow_failure").filter(|value| value.node.as_mapping().is_some()) {
+            hash.expected::<()>("a boolean in a trigger job", cx);
+        }
         needs::check_of_trigger(&job, cx);
         fields.finish(cx);
         return if job.trigger.is_some() { Read::Job(Box::new(job)) } else { Read::Refused };
@@ -196,6 +199,12 @@ fn read_script_job(
             Read::Job(Box::new(job))
         }
         (None, Some(steps)) => {
+            for keyword in ["before_script", "after_script"] {
+                if let Some(key) = fields.key(keyword) {
+                    let message = format!("`run` and `{keyword}`{} cannot be used together", fields.owner);
+                    cx.report(Diagnostic::error("conflicting-keywords", message, key));
+                }
+            }
             run::check(&steps, cx);
             let reason = "`run`, an experiment of GitLab's, is not simulated".to_owned();
             Read::Unresolved(Unresolved { name: job.name, reason })
@@ -211,6 +220,7 @@ fn nothing_to_run(job: Job, cx: &mut Context<'_>) -> Read {
     use crate::config::keyword::job::NeedTarget;
     let needs = job.needs.iter().flatten();
     if needs.map(|need| &need.target).any(|need| matches!(need, NeedTarget::Pipeline { job: None, .. })) {
+        needs::check_of_trigger(&job, cx);
         let reason = "`needs:pipeline` mirrors the status of a pipeline on GitLab".to_owned();
         return Read::Unresolved(Unresolved { name: job.name, reason });
     }
@@ -258,6 +268,11 @@ fn read_delay(job: &mut Job, fields: &Fields<'_>, cx: &mut Context<'_>) {
         None if delayed && job.rules.is_none() => {
             fields.required("start_in", cx);
         }
+        None if delayed => {
+            let message = format!("`when: delayed`{} may not be used with `rules`", fields.owner);
+            let help = "put `when: delayed` and `start_in` into a rule";
+            cx.report(Diagnostic::error("conflicting-keywords", message, fields.key("when")).help(help));
+        }
         _ => {}
     }
 }
@@ -282,8 +297,14 @@ fn read_server_keywords(job: &mut Job, fields: &Fields<'_>, cx: &mut Context<'_>
         let help = "add `pages: true`, or name the directory in `pages:publish`";
         cx.report(Diagnostic::error("publish-without-pages", message, key).help(help));
     }
-    if let Some(pages) = pages.and_then(|value| accepted::pages(&value, cx)) {
-        publish_directory(job, publish.unwrap_or(pages));
+    let published = match &pages {
+        Some(value) => accepted::pages(value, cx),
+        // a job of this name publishes without a word, as it did before there was one
+        None if job.name.value == "pages" => Some(Spanned::new(accepted::PUBLIC.to_owned(), job.name.span)),
+        None => None,
+    };
+    if let Some(directory) = published {
+        publish_directory(job, publish.unwrap_or(directory));
     }
 }
 

@@ -15,7 +15,7 @@ const MOST: usize = 50;
 const MOST_ELSEWHERE: usize = 5;
 
 /// The longest name of a needed job (`Ci::BuildNeed::MAX_JOB_NAME_LENGTH`).
-const LONGEST_NAME: usize = 128;
+const LONGEST_NAME: usize = 255;
 
 /// A list of needs, or a single hash.
 pub(super) fn read(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Vec<Need>> {
@@ -23,12 +23,17 @@ pub(super) fn read(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Vec<Need>>
         return value.expected("an array or a hash", cx);
     }
     let entries = value.flattened(usize::MAX, cx)?;
-    if entries.len() > MOST {
-        let rest = format_args!("has {} entries, GitLab takes {MOST}", entries.len());
+    // Those of other pipelines do not count, and have limits of their own.
+    let most = MOST + 2 * MOST_ELSEWHERE;
+    let mut needs: Vec<Need> = entries.iter().take(most).filter_map(|entry| need(entry, cx)).collect();
+    let jobs = needs.iter().filter(|need| matches!(need.target, NeedTarget::Job { .. })).count();
+    let count = jobs + entries.len().saturating_sub(most);
+    if count > MOST {
+        let rest = format_args!("has {count} entries, GitLab takes {MOST}");
         cx.report(value.error("too-many", rest));
+        // Those behind the limit would be compared with all others, and are refused with the list anyway.
+        needs.truncate(MOST);
     }
-    // Those behind the limit would be compared with all others, and are refused with the list anyway.
-    let needs: Vec<Need> = entries.iter().take(MOST).filter_map(|entry| need(entry, cx)).collect();
     let elsewhere = |need: &Need| match need.target {
         NeedTarget::Job { .. } => None,
         NeedTarget::Project { .. } => Some("project"),

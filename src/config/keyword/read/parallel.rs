@@ -3,7 +3,7 @@
 use super::{context::Context, value::Value};
 use crate::config::{
     keyword::job::{Matrix, Parallel},
-    node::{Kind, Value as Scalar},
+    node::{Entry, Kind, Value as Scalar},
 };
 
 /// The most instances of one job.
@@ -69,21 +69,22 @@ fn identifiers(entry: &Value<'_>, cx: &mut Context<'_>) -> Option<Vec<(String, V
         cx.report(entry.error("empty-value", "should not hold an empty hash"));
         return None;
     }
-    let mut identifiers = Vec::with_capacity(mapping.len());
-    for (name, written) in mapping.iter() {
-        let value = entry.below(name, &written.value);
-        identifiers.push((name.to_owned(), values(&value, cx)?));
-    }
-    Some(identifiers)
+    let identifier = |(name, written): (&str, &Entry)| {
+        Some((name.to_owned(), values(&entry.below(name, &written.value), cx)?))
+    };
+    // all of them are read before one that is wrong counts, as each is to be told
+    let identifiers: Vec<_> = mapping.iter().map(identifier).collect();
+    identifiers.into_iter().collect()
 }
 
-/// One value or a list of them; numbers become strings.
+/// One value or a list of them: strings, and integers, which become strings (`Entry::Product::Variables`).
 fn values(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Vec<String>> {
     let mut values = Vec::new();
     for item in value.flattened(2, cx)? {
+        let is_integer = item.node.as_scalar().is_some_and(|scalar| matches!(scalar.value, Scalar::Int(_)));
         match item.text() {
-            Some(text) if !item.node.is_null() => values.push(text),
-            _ => return item.expected("a string or an array of strings", cx),
+            Some(text) if is_integer || item.node.as_str().is_some() => values.push(text),
+            _ => return item.expected("a string or an integer", cx),
         }
     }
     if values.is_empty() {

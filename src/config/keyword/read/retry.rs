@@ -9,8 +9,9 @@ use crate::config::{
 /// The most retries.
 const MOST: u32 = 2;
 
-/// Failure reasons that `retry:when` knows, after GitLab's schema and `CommitStatus.failure_reasons`.
-const REASONS: [&str; 22] = [
+/// Failure reasons that `retry:when` knows, after GitLab's schema and `CommitStatus.failure_reasons`. Most of the
+/// last ones belong to jobs that never started, which nothing starts again.
+const REASONS: [&str; 47] = [
     "always",
     "unknown_failure",
     "script_failure",
@@ -33,6 +34,31 @@ const REASONS: [&str; 22] = [
     "unmet_prerequisites",
     "scheduler_failure",
     "data_integrity_failure",
+    "missing_dependency_failure",
+    "forward_deployment_failure",
+    "user_blocked",
+    "project_deleted",
+    "ci_quota_exceeded",
+    "pipeline_loop_detected",
+    "no_matching_runner",
+    "trace_size_exceeded",
+    "builds_disabled",
+    "environment_creation_failure",
+    "deployment_rejected",
+    "failed_outdated_deployment_job",
+    "protected_environment_failure",
+    "insufficient_bridge_permissions",
+    "downstream_bridge_project_not_found",
+    "invalid_bridge_trigger",
+    "upstream_bridge_project_not_found",
+    "insufficient_upstream_permissions",
+    "bridge_pipeline_is_child_pipeline",
+    "downstream_pipeline_creation_failed",
+    "secrets_provider_not_found",
+    "reached_max_descendant_pipelines_depth",
+    "ip_restriction_failure",
+    "reached_max_pipeline_hierarchy_size",
+    "reached_downstream_pipeline_trigger_rate_limit",
 ];
 
 /// A number, or a hash.

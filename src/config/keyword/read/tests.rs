@@ -227,6 +227,16 @@ fn pages_publish_their_directory_as_an_artifact() {
         let paths = config.jobs[0].artifacts.as_ref().map(|artifacts| texts(&artifacts.paths));
         assert_eq!(paths.unwrap_or_default(), expected, "{pages}");
     }
+    for (job, expected) in [
+        ("pages: {script: x}", vec!["public"]),
+        ("pages: {script: x, artifacts: {paths: [public]}}", vec!["public"]),
+        ("pages: {script: x, publish: dist}", vec!["dist"]),
+        ("pages: {script: x, pages: false}", vec![]),
+    ] {
+        let config = read(job);
+        let paths = config.jobs[0].artifacts.as_ref().map(|artifacts| texts(&artifacts.paths));
+        assert_eq!(paths.unwrap_or_default(), expected, "{job}");
+    }
 }
 
 #[test]

@@ -92,6 +92,11 @@ fn project(value: &Value<'_>, cx: &mut Context<'_>) -> Option<Spanned<String>> {
 fn check_includes(include: &Value<'_>, cx: &mut Context<'_>) {
     let items: Vec<_> = match include.items() {
         Some(items) => items.collect(),
+        None if include.node.as_mapping().is_some() => {
+            let help = "put a `- ` before its first line";
+            let rest = "should be an array or a string, not a hash";
+            return cx.report(include.error("wrong-type", rest).help(help));
+        }
         None => vec![include.clone()],
     };
     if items.len() > MOST_INCLUDES {

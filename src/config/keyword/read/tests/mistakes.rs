@@ -271,6 +271,27 @@ two: {trigger: g/p, needs: [{pipeline: g/a}, {pipeline: g/b}]}
 }
 
 #[test]
+fn of_what_cannot_stand_together() {
+    assert_snapshot!(mistakes("
+late: {script: x, when: delayed, rules: [{when: always}]}
+child: {trigger: {include: {local: a.yml}}}
+codes: {trigger: g/p, allow_failure: {exit_codes: 1}}
+steps: {run: [{name: a, script: x}], before_script: [x]}
+floats: {script: x, parallel: {matrix: [{PYTHON: [3.10, 3.11], OLD: yes}]}}
+keep: {script: x, artifacts: {paths: [a], expire_in: $DAYS}}
+"), @r#"
+    2:19 [conflicting-keywords] `when: delayed` of job `late` may not be used with `rules` (put `when: delayed` and `start_in` into a rule)
+    2:42 warning: [two-pipelines] a push to a branch with a merge request may start two pipelines with `late`: the last rule always matches and there is no `workflow:rules` (choose with `workflow:rules` between pipelines of branches and of merge requests)
+    3:28 [wrong-type] `trigger:include` of job `child` should be an array or a string, not a hash (put a `- ` before its first line)
+    4:38 [wrong-type] `allow_failure` of job `codes` should be a boolean in a trigger job, not a hash
+    5:38 [conflicting-keywords] `run` and `before_script` of job `steps` cannot be used together
+    6:51 [wrong-type] `parallel:matrix:PYTHON` of job `floats` should be a string or an integer, not a number (quote it: "3.10")
+    6:69 [wrong-type] `parallel:matrix:OLD` of job `floats` should be a string or an integer, not a boolean (quote it: "yes")
+    7:54 [bad-duration] `artifacts:expire_in` of job `keep` should be a duration: `$days` is no unit of time (durations look like `90`, `3 minutes`, `1h 30m`, `2 days`)
+    "#);
+}
+
+#[test]
 fn of_steps() {
     assert_snapshot!(mistakes("
 a: {run: x}
