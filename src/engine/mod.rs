@@ -39,9 +39,17 @@ pub trait Pods: Send + Sync {
 
     /// Has a pod that is about to be created begin with the files of archives on this machine, all of them in one
     /// folder of a container, as if they had been copied in one after the other. They have no ends, and never
-    /// change: an engine may unpack them once for many pods. Whether it does; where not, copy them in.
-    async fn lay(&self, pod: &Pod, container: &str, folder: &str, archives: &[PathBuf]) -> bool {
-        let _ = (pod, container, folder, archives);
+    /// change: an engine may unpack them once for many pods. `own` is one more, of this pod alone, which may have
+    /// files in other folders, too. Whether it does; where not, copy them in.
+    async fn lay(
+        &self,
+        pod: &Pod,
+        container: &str,
+        folder: &str,
+        archives: &[PathBuf],
+        own: Vec<u8>,
+    ) -> bool {
+        let _ = (pod, container, folder, archives, own);
         false
     }
 

@@ -64,8 +64,17 @@ struct Shared {
     /// What pods begin with.
     layers: Layers,
     /// The volumes of pods that are about to be created, by the pod's name.
-    laid: Mutex<HashMap<String, Laid>>,
+    laid: Mutex<HashMap<String, Begun>>,
     running: Mutex<HashMap<String, Arc<Running>>>,
+}
+
+/// What a pod begins with that is not created yet.
+struct Begun {
+    laid: Laid,
+    /// An archive of files of its own.
+    own: Vec<u8>,
+    /// The container whose paths these have.
+    container: String,
 }
 
 /// A pod that was created.
@@ -159,7 +168,14 @@ impl Pods for EmbeddedPods {
         self.shared.surroundings.rights == Rights::Root
     }
 
-    async fn lay(&self, pod: &Pod, container: &str, folder: &str, archives: &[PathBuf]) -> bool {
+    async fn lay(
+        &self,
+        pod: &Pod,
+        container: &str,
+        folder: &str,
+        archives: &[PathBuf],
+        own: Vec<u8>,
+    ) -> bool {
         let found = plan::sole_volume(pod, container, Path::new(folder)).filter(|_| self.may_lay());
         let Some((volume, at)) = found else { return false };
         let name = pod.metadata.name.clone().unwrap_or_default();
@@ -167,7 +183,8 @@ impl Pods for EmbeddedPods {
         let unpack = move || shared.layers.get(&archives, &at);
         let Ok(Ok(layers)) = tokio::task::spawn_blocking(unpack).await else { return false };
         let writes = plan::own_volume(&volume, &self.shared.folder.join(&name));
-        lock(&self.shared.laid).insert(name, Laid { volume, layers, writes });
+        let begun = Begun { laid: Laid { volume, layers, writes }, own, container: container.to_owned() };
+        lock(&self.shared.laid).insert(name, begun);
         true
     }
 
@@ -176,10 +193,11 @@ impl Pods for EmbeddedPods {
         if lock(&self.shared.running).contains_key(&name) {
             return Ok(());
         }
+        let begun = lock(&self.shared.laid).remove(&name);
         let surroundings = Surroundings {
             folder: self.shared.folder.join(&name),
             network: self.shared.network.of_next(),
-            laid: lock(&self.shared.laid).remove(&name),
+            laid: begun.as_ref().map(|begun| begun.laid.clone()),
             carrier: self.shared.surroundings.carrier.clone().filter(|name| !works(pod, name)),
             ..self.shared.surroundings.clone()
         };
@@ -193,6 +211,11 @@ impl Pods for EmbeddedPods {
         let running = prepare(pod, &surroundings)
             .map_err(|error| failed(format!("making the folder of the pod `{name}`"), &error))?;
         let (running, orders) = running;
+        if let Some(Begun { own, container, .. }) = begun.filter(|begun| !begun.own.is_empty()) {
+            // the layers are not there yet: this goes straight to where the pod's own writes do
+            let copied = running.volumes(&container).unpack(&own[..]);
+            copied.map_err(|error| failed(format!("copying files into the pod `{name}`"), &error))?;
+        }
         lock(&self.shared.running).insert(name, Arc::clone(&running));
         tokio::spawn(live(Arc::clone(&self.shared), running, surroundings, orders));
         Ok(())

@@ -16,7 +16,10 @@ use std::{
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::tarball::{END, Tarball};
+use super::{
+    sources::Variant,
+    tarball::{END, Tarball},
+};
 use crate::{
     engine::Archive,
     runner::{
@@ -79,7 +82,10 @@ pub fn scripts(
     time: u64,
 ) -> io::Result<Vec<u8>> {
     let mut tarball = Tarball::new(Vec::new(), time);
-    tarball.folder(&build.project_dir)?;
+    // sources have it, and what has not changed stays in a layer
+    if Variant::of(build).is_none() {
+        tarball.folder(&build.project_dir)?;
+    }
     // A hook has had them, and may have written into GITLAB_ENV.
     if build.hook().is_empty() {
         temporary_files(&mut tarball, build)?;
@@ -198,7 +204,6 @@ mod tests {
                 "artifacts",
                 "builds/",
                 "builds/group/",
-                "builds/group/project/",
                 "builds/group/project.tmp/",
                 "builds/group/project.tmp/gitlab_runner_env",
                 "scripts-42-7/",

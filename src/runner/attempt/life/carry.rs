@@ -59,10 +59,11 @@ impl Life<'_> {
         for (name, id) in from {
             record.say_green(&format!("Downloading artifacts for {name} ({id})...")).await;
         }
-        let left = self.left();
-        self.enter(Stage::Running, left + SLACK);
-        let patience = self.executor.poll_timeout;
-        let scripts = match archive::scripts(self.build, self.nonce, left, patience, self.executor.time) {
+        self.enter(Stage::Running, self.left() + SLACK);
+        if self.laid.scripts {
+            return None;
+        }
+        let scripts = match self.scripts() {
             Ok(scripts) => scripts,
             Err(error) => return Some(unwritten(&error)),
         };
@@ -76,6 +77,11 @@ impl Life<'_> {
         let (pods, name) = (Arc::clone(&self.executor.pods), self.name.clone());
         self.copy = Some(async move { pods.copy_in(&name, HELPER, archive).await }.boxed());
         None
+    }
+
+    fn scripts(&self) -> io::Result<Vec<u8>> {
+        let patience = self.executor.poll_timeout;
+        archive::scripts(self.build, self.nonce, self.left(), patience, self.executor.time)
     }
 
     /// Has the pod, which is not created yet, begin with what never changes, as far as that comes first.
@@ -94,9 +100,13 @@ impl Life<'_> {
         if has_artifacts {
             archives.extend(self.executor.artifacts.archives_for(self.build));
         }
+        // a script starts when all containers of its pod have
+        let may_start = has_artifacts && self.build.services.is_empty();
+        let own = if may_start { self.scripts().unwrap_or_default() } else { Vec::new() };
+        let laid = Laid { sources: has_sources, artifacts: has_artifacts, scripts: !own.is_empty() };
         let folder = &self.build.project_dir;
-        if !archives.is_empty() && self.executor.pods.lay(&self.pod, HELPER, folder, &archives).await {
-            self.laid = Laid { sources: has_sources, artifacts: has_artifacts };
+        if !archives.is_empty() && self.executor.pods.lay(&self.pod, HELPER, folder, &archives, own).await {
+            self.laid = laid;
         }
     }
 

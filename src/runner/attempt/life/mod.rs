@@ -61,6 +61,8 @@ pub(super) enum End {
 struct Laid {
     sources: bool,
     artifacts: bool,
+    /// The scripts, and with them the mark that nothing is waited for.
+    scripts: bool,
 }
 
 /// What is being waited for, and what happens when it takes too long.
@@ -330,13 +332,15 @@ impl<'a> Life<'a> {
             record.remark(&format!("runs on this machine's own file system, not in `{image}`")).await;
         }
         let all_up = observed.is_build_up && observed.is_helper_up && observed.are_services_up;
-        let may_start = all_up && self.stage == Stage::Starting;
+        // with its scripts in place from the start, a job may be over when its pod is looked at
+        let is_over = self.laid.scripts && observed.ended.is_some();
+        let may_start = (all_up || is_over) && self.stage == Stage::Starting;
         let has_ended = observed.ended.is_some() && self.observed.ended.is_none();
         self.observed = observed;
         self.say_ended_services(&pod, record).await;
         self.last = Some(pod);
-        if may_start {
-            return self.begin(record).await;
+        if may_start && let Some(end) = self.begin(record).await {
+            return Some(end);
         }
         if has_ended {
             // Without a log there is nothing more to come.
