@@ -39,6 +39,34 @@ always: { script: make }
 }
 
 #[test]
+fn pods_differ_where_the_variables_do_that_they_come_from() {
+    let project = Project::with(
+        "variables: { NAME: busybox, VERSION: \"$TAG\", TAG: \"1.36\" }
+default: { image: \"$NAME:$VERSION\" }
+one: { script: make }
+same: { script: make, variables: { OTHER: x } }
+deep: { script: make, variables: { TAG: \"1.37\" } }
+own: { script: make, image: \"$NAME:$CI_JOB_NAME\" }
+mine: { script: make, image: \"$NAME:$CI_JOB_NAME\" }
+unique: { script: make, image: \"$NAME:$CI_JOB_ID\" }
+large: { script: make, variables: { KUBERNETES_MEMORY_LIMIT: 2Gi } }
+",
+    );
+    project.write("manifests/runner.yaml", RUNNER);
+    let seen = project.podline(&["plan", "--runner-config", "manifests"]).run().expect(0);
+    insta::assert_snapshot!(on_any_machine(&seen));
+}
+
+/// A runner that lets jobs ask for memory.
+const RUNNER: &str = "apiVersion: v1
+kind: ConfigMap
+metadata: { name: runner, namespace: ci }
+data:
+  KUBERNETES_MEMORY_LIMIT: 1Gi
+  KUBERNETES_MEMORY_LIMIT_OVERWRITE_MAX_ALLOWED: 4Gi
+";
+
+#[test]
 fn paths_of_exists_hold_variables_that_hold_others() {
     let project = Project::with(
         "image: busybox:1.36

@@ -2,6 +2,7 @@
 
 pub mod plan;
 mod plan_child;
+mod plan_pods;
 
 pub(super) use plan::{allow_failure, span, when};
 

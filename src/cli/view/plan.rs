@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use super::plan_child::with_child;
-use super::{dummies, estimated_fits, most_services, not_simulated, slots, title};
+use super::{dummies, estimated_fits, most_services, not_simulated, plan_pods::Pods, slots, title};
 use crate::{
     cli::{
         builds::Builds,
@@ -11,14 +11,10 @@ use crate::{
         project::Project,
     },
     config::keyword::{job::AllowFailure, rules::When},
-    pipeline::{Job, JobId, LeftOut, Pipeline, job::Need},
+    pipeline::{Job, LeftOut, Pipeline, job::Need},
     report::plan::{Plan, PlanJob, PlanStage},
-    runner::settings::{
-        Resources,
-        concurrency::{requested, requested_of_a_real_cluster},
-    },
+    runner::settings::concurrency::{requested, requested_of_a_real_cluster},
 };
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 /// Characters of a reason that are shown: a condition may be long, and `podline explain` has it whole.
 const REASON: usize = 72;
@@ -69,86 +65,11 @@ pub fn plan(
     }
 }
 
-/// An image, or why no pod is made, and the limits.
-type Shown = (String, Option<String>);
-
-/// Images and limits of the jobs' pods.
-struct Pods {
-    /// Image and limits of each job, for people; none where no pod is made.
-    of_jobs: Vec<Option<Shown>>,
-    /// Those that all jobs have: they are then said once.
-    shared: Option<Shown>,
-}
-
-impl Pods {
-    fn of(builds: &Builds) -> Self {
-        let of_jobs = pods(builds);
-        let first = of_jobs.first().cloned().flatten();
-        let is_shared = of_jobs.len() > 1 && of_jobs.iter().all(|of_job| *of_job == first);
-        Self { shared: first.filter(|_| is_shared), of_jobs }
-    }
-
-    fn image(&self, job: JobId) -> Option<String> {
-        self.own(job).map(|(image, _)| image)
-    }
-
-    fn limits(&self, job: JobId) -> Option<String> {
-        self.own(job).and_then(|(_, limits)| limits)
-    }
-
-    fn own(&self, job: JobId) -> Option<Shown> {
-        self.of_jobs[job.0].clone().filter(|_| self.shared.is_none())
-    }
-}
-
-/// Jobs whose pods are worth a thread.
-const MANY: usize = 128;
-
-/// What is shown of each job's pod, made by as many threads as help.
-fn pods(builds: &Builds) -> Vec<Option<Shown>> {
-    let jobs: Vec<_> = builds.pipeline.jobs().collect();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let of_some =
-        |jobs: &[(JobId, &Job)]| -> Vec<_> { jobs.iter().map(|(id, job)| pod(builds, *id, job)).collect() };
-    std::thread::scope(|scope| {
-        let parts = jobs.chunks(jobs.len().div_ceil(threads).max(MANY));
-        let parts: Vec<_> = parts.map(|part| scope.spawn(move || of_some(part))).collect();
-        parts.into_iter().flat_map(|part| part.join().expect("a pod is made without a panic")).collect()
-    })
-}
-
-/// The image of a job's pod, with the one that it stands for, and its limits.
-fn pod(builds: &Builds, id: JobId, job: &Job) -> Option<Shown> {
-    if job.trigger.is_some() {
-        return None;
-    }
-    let build = match builds.build(id, 1, &builds.first_slot(), Vec::new()) {
-        Ok(build) => build,
-        Err(failure) => return Some((failure.message, None)),
-    };
-    let limits = match builds.overwrites(&build) {
-        Ok(overwrites) => limits(&overwrites.build),
-        Err(failure) => return Some((failure.message, None)),
-    };
-    let (name, requested) = (&build.image.name, &build.image.requested);
-    Some((if name == requested { name.clone() } else { format!("{name} for {requested}") }, Some(limits)))
-}
-
 /// Keys of the jobs that say when they are in.
 fn conditional(planned: &Planned) -> HashSet<&str> {
     let jobs = planned.config.iter().flat_map(|config| &config.jobs);
     let conditional = jobs.filter(|job| job.rules.is_some() || job.only.is_some() || job.except.is_some());
     conditional.map(|job| job.name.as_str()).collect()
-}
-
-fn limits(resources: &Resources) -> String {
-    let text = |quantity: &Option<Quantity>| quantity.as_ref().map(|quantity| quantity.0.clone());
-    match (text(&resources.cpu_limit), text(&resources.memory_limit)) {
-        (Some(cpu), Some(memory)) => format!("{cpu} CPU, {memory}"),
-        (Some(cpu), None) => format!("{cpu} CPU"),
-        (None, Some(memory)) => memory,
-        (None, None) => "no limits".to_owned(),
-    }
 }
 
 /// What a job itself says.
