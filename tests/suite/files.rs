@@ -169,7 +169,7 @@ pub(crate) fn caches() -> Fixture {
     let missing = "Cache file does not exist";
     let first = exits(0)
         .job(success("by default").prints(&["line 1"]).says(missing))
-        .job(success("of no file").prints(&["line 1"]).says("Checking cache for default..."))
+        .job(success("of no file").prints(&["line 1"]).says("Checking cache for 0_none-default..."))
         .job(success("of a commit").prints(&["line 1"]))
         .job(success("push").prints(&["line 1"]).says("Not downloading cache shared due to policy"))
         .job(success("two").prints(&["nothing yet"]).says("Creating cache one-main..."))
