@@ -277,7 +277,12 @@ impl<'c, 'r> Creation<'c, 'r> {
         let rule = seed.rule.and_then(|index| job.rules.as_ref()?.get(index));
         let when = rule.and_then(|rule| rule.when).or(job.when.as_deref().copied()).unwrap_or_default();
         let written = needs_of(job, rule);
-        let needs = written.map(|written| names.needs(job, instance, seed.stage, written, diagnostics));
+        // GitLab looks for the jobs that a job names itself, whatever a rule then names, and for no others
+        let mut found = |written, must_be_there| {
+            names.needs(job, instance, seed.stage, (written, must_be_there), diagnostics)
+        };
+        let own = job.needs.as_deref().map(|own| found(own, true));
+        let needs = needs_of_rule(rule).map(|of_rule| found(of_rule, false)).or(own);
         let artifacts_from = names.artifacts_from(job, seed.stage, needs.as_deref(), diagnostics);
         let (mut variables, environment) = self.final_variables(seed, rule, when);
         if !job.token_variables.is_empty() {
@@ -341,14 +346,17 @@ fn unresolved(config: &Config) -> Vec<LeftOut> {
     config.unresolved.iter().map(|job| LeftOut::new(&job.name, &job.reason)).collect()
 }
 
-/// `needs` of the matched rule, or the job's. An empty list in a rule changes nothing
-/// (`Rules::Result#build_attributes`).
+/// `needs` of the matched rule, or the job's.
 pub(super) fn needs_of<'c>(
     job: &'c keyword::Job,
     rule: Option<&'c Rule>,
 ) -> Option<&'c [keyword::job::Need]> {
-    let of_rule = rule.and_then(|rule| rule.needs.as_deref()).filter(|needs| !needs.is_empty());
-    of_rule.or(job.needs.as_deref())
+    needs_of_rule(rule).or(job.needs.as_deref())
+}
+
+/// `needs` of a rule; an empty list changes nothing (`Rules::Result#build_attributes`).
+fn needs_of_rule(rule: Option<&Rule>) -> Option<&[keyword::job::Need]> {
+    rule.and_then(|rule| rule.needs.as_deref()).filter(|needs| !needs.is_empty())
 }
 
 /// Whether a job is manual whatever its rules say.

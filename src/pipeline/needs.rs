@@ -79,13 +79,14 @@ impl<'c> Names<'c> {
         }
     }
 
-    /// The jobs that an instance needs.
+    /// The jobs that an instance needs, of those that are written. They must be there where the job itself names
+    /// them (`Seed::Build#needs_errors`); what a rule names in vain is left out.
     pub(super) fn needs(
         &mut self,
         job: &Job,
         instance: &Instance,
         stage: usize,
-        written: &[Written],
+        (written, must_be_there): (&[Written], bool),
         diagnostics: &mut Diagnostics,
     ) -> Vec<Need> {
         let mut found: Vec<Need> = Vec::new();
@@ -105,7 +106,7 @@ impl<'c> Names<'c> {
                     }
                     Some(&(id, _)) => found.push(Need { job: id, artifacts: need.artifacts }),
                     None if need.optional => {}
-                    None => self.report_missing(job, need, &name, diagnostics),
+                    None => self.report_missing(job, (need, must_be_there), &name, diagnostics),
                 }
             }
         }
@@ -148,7 +149,13 @@ impl<'c> Names<'c> {
         self.instances.get(name.as_str()).cloned().unwrap_or_else(|| vec![name])
     }
 
-    fn report_missing(&mut self, job: &Job, need: &Written, name: &str, diagnostics: &mut Diagnostics) {
+    fn report_missing(
+        &mut self,
+        job: &Job,
+        (need, must_be_there): (&Written, bool),
+        name: &str,
+        diagnostics: &mut Diagnostics,
+    ) {
         let NeedTarget::Job { name: written, .. } = &need.target else { return };
         // Asked first, as a suggestion looks at the names of all jobs.
         if self.known.contains(&need.span) {
@@ -168,7 +175,7 @@ impl<'c> Names<'c> {
             return;
         }
         // What is missing may give the needed job other rules, or a workflow.
-        let error = if self.config.unavailable.is_empty() {
+        let error = if self.config.unavailable.is_empty() && must_be_there {
             Diagnostic::error("missing-need", message, need.span)
         } else {
             Diagnostic::warning("missing-need", message, need.span)

@@ -165,6 +165,23 @@ fn a_rule_replaces_needs() {
     }
 }
 
+#[test]
+fn needs_of_the_job_must_be_there_and_those_of_a_rule_need_not() {
+    let absent = Job { rules: Some(vec![never()]), ..job("absent") };
+    for (own, by_rule, problems, expected) in
+        [("absent", "a", 1, vec!["a"]), ("a", "absent", 1, vec![]), ("a", "a", 0, vec!["a"])]
+    {
+        let rule = Rule { needs: Some(vec![need(by_rule)]), ..Rule::default() };
+        let d = Job { needs: Some(vec![need(own)]), rules: Some(vec![rule]), ..in_stage("deploy", "d") };
+        let config = config(vec![job("a"), absent.clone(), d]);
+        let mut diagnostics = Diagnostics::default();
+        let pipeline = create(&config, &context(push("x")), &Files::default(), &mut diagnostics);
+        assert_eq!(needs_of(&pipeline, "d"), Some(owned(&expected)), "{own} {by_rule}");
+        assert_eq!(diagnostics.iter().count(), problems, "{own} {by_rule}");
+        assert_eq!(diagnostics.has_errors(), own == "absent", "{own} {by_rule}");
+    }
+}
+
 fn with_artifacts(job: Job) -> Job {
     let artifacts = Artifacts {
         span: span(),
