@@ -190,21 +190,10 @@ mod tests {
     use quick_xml::{Reader, events::Event as Xml};
 
     use super::*;
-    use crate::report::{
-        record::{Head, Record},
-        script,
-    };
+    use crate::report::script;
 
     fn of(events: Vec<script::Timed>) -> History {
-        let head = Head {
-            number: 7,
-            id: "5f2c".to_owned(),
-            project: "demo".to_owned(),
-            command: "podline run".to_owned(),
-            started: "2026-01-02T03:04:05Z".parse().expect("a time"),
-            podline: "0.1.0".to_owned(),
-        };
-        History::of(&Record { head, events, explanations: Vec::new(), goes_on: false })
+        History::of(&script::record(events))
     }
 
     type Names = &'static [&'static str];

@@ -168,18 +168,7 @@ fn timed(line: &[u8]) -> Option<(Duration, Event)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::script;
-
-    fn head() -> Head {
-        Head {
-            number: 7,
-            id: "5f2c".to_owned(),
-            project: "demo".to_owned(),
-            command: "podline run".to_owned(),
-            started: "2026-01-02T03:04:05Z".parse().expect("a time"),
-            podline: "0.1.0".to_owned(),
-        }
-    }
+    use crate::report::script::{self, head};
 
     #[tokio::test(start_paused = true)]
     async fn what_was_recorded_is_read_again_without_output() {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::model::Model;
+use super::record::{Head, Record};
 use crate::event::{
     Event, FailingTest, Failure, FailureReason, Finished, Outline, OutlineJob, Phase, Status, Tests,
 };
@@ -22,6 +23,23 @@ pub(super) fn until(events: &[Timed], now: Duration) -> Model {
         model.apply(event, *at);
     }
     model
+}
+
+/// The head of the record of such a run.
+pub(super) fn head() -> Head {
+    Head {
+        number: 7,
+        id: "5f2c".to_owned(),
+        project: "demo".to_owned(),
+        command: "podline run".to_owned(),
+        started: "2026-01-02T03:04:05Z".parse().expect("a time"),
+        podline: "0.1.0".to_owned(),
+    }
+}
+
+/// The record of such a run.
+pub(super) fn record(events: Vec<Timed>) -> Record {
+    Record { head: head(), events, explanations: Vec::new(), goes_on: false }
 }
 
 #[derive(Default)]

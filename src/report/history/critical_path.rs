@@ -63,21 +63,10 @@ fn last(of: &[usize], ended: impl Fn(usize) -> Option<f64>) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{
-        record::{Head, Record},
-        script,
-    };
+    use crate::report::script;
 
     fn path(events: Vec<script::Timed>) -> Vec<String> {
-        let head = Head {
-            number: 7,
-            id: "5f2c".to_owned(),
-            project: "demo".to_owned(),
-            command: "podline run".to_owned(),
-            started: jiff::Timestamp::UNIX_EPOCH,
-            podline: "0.1.0".to_owned(),
-        };
-        let run = History::of(&Record { head, events, explanations: Vec::new(), goes_on: false });
+        let run = History::of(&script::record(events));
         run.critical_path.iter().map(|at| run.path(&run.jobs[*at])).collect()
     }
 

@@ -232,22 +232,14 @@ fn trace(path: &Path, depth: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{record::Head, script};
+    use crate::report::script;
 
     fn of(events: Vec<(Duration, Event)>) -> History {
-        let head = Head {
-            number: 7,
-            id: "5f2c".to_owned(),
-            project: "demo".to_owned(),
-            command: "podline run".to_owned(),
-            started: jiff::Timestamp::UNIX_EPOCH,
-            podline: "0.1.0".to_owned(),
-        };
         let explanations = vec![
             serde_json::json!({"name": "compile", "standing": "present"}),
             serde_json::json!({"name": "pages", "standing": "left_out"}),
         ];
-        History::of(&Record { head, events, explanations, goes_on: false })
+        History::of(&Record { explanations, ..script::record(events) })
     }
 
     fn shown(run: &History) -> String {

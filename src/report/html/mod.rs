@@ -115,16 +115,9 @@ mod tests {
         let crate::event::Event::PipelineStarted(mut outline) = event else { panic!("a script begins") };
         outline.title = "</script><script>alert(1)</script>".to_owned();
         outline.jobs[0].name = "<!--<script>".to_owned();
-        let head = Head {
-            number: 1,
-            id: "a".to_owned(),
-            project: "<b>".to_owned(),
-            command: String::new(),
-            started: jiff::Timestamp::UNIX_EPOCH,
-            podline: "0".to_owned(),
-        };
+        let head = Head { project: "<b>".to_owned(), ..script::head() };
         let events = vec![(at, crate::event::Event::PipelineStarted(outline))];
-        let history = History::of(&Record { head, events, explanations: Vec::new(), goes_on: false });
+        let history = History::of(&Record { head, ..script::record(events) });
         let mut page = Vec::new();
         write(&history, Path::new("nowhere"), &mut page).expect("memory takes it");
         let page = String::from_utf8(page).expect("the page is UTF-8");
