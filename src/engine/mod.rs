@@ -86,13 +86,7 @@ pub trait Pods: Send + Sync {
     ) -> Result<Archive, Error>;
 
     /// Runs a command in a running container on a terminal of its own, for somebody who types.
-    async fn terminal(&self, pod: &str, container: &str, command: &[String]) -> Result<Terminal, Error> {
-        let _ = (pod, container, command);
-        Err(Error::Unusable {
-            message: "this engine has no terminals".to_owned(),
-            help: "a kind cluster has them: `--engine kind`".to_owned(),
-        })
-    }
+    async fn terminal(&self, pod: &str, container: &str, command: &[String]) -> Result<Terminal, Error>;
 
     /// Deletes a pod: SIGTERM now, SIGKILL after `grace`. Returns once the engine has taken the request;
     /// a pod that is not there is no error.

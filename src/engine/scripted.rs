@@ -12,7 +12,7 @@ use futures::stream::{self, BoxStream, StreamExt as _};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use tokio::{io::AsyncReadExt as _, sync::watch};
 
-use super::{Archive, Error, File, Pods};
+use super::{Archive, Error, File, Pods, Terminal};
 
 /// The files that were carried into a pod, by path.
 pub(crate) type Files = BTreeMap<String, Vec<u8>>;
@@ -201,6 +201,10 @@ impl Pods for ScriptedPods {
             return Ok(Box::new(tokio_util::io::StreamReader::new(stream::iter(cut))));
         }
         Ok(Box::new(io::Cursor::new(bytes)))
+    }
+
+    async fn terminal(&self, _: &str, _: &str, _: &[String]) -> Result<Terminal, Error> {
+        Err(Error::Failed { doing: "opening a shell".to_owned(), cause: "a script types nothing".to_owned() })
     }
 
     async fn delete(&self, _pod: &str, grace: Duration) -> Result<(), Error> {

@@ -19,6 +19,7 @@ mod pods;
 mod remains;
 mod removal;
 pub mod sandbox;
+mod terminal;
 mod tree;
 
 pub use engine::{Embedded, Options};

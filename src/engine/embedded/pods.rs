@@ -35,8 +35,9 @@ use super::{
         self,
         plan::{Laid, News, Order, Rights},
     },
+    terminal::Terminals,
 };
-use crate::engine::{Archive, Error, File, Pods, WORKS};
+use crate::engine::{Archive, Error, File, Pods, Terminal, WORKS};
 
 /// Bytes of an archive that are sent at once, and how many such pieces may wait.
 const PIECE: usize = 64 << 10;
@@ -86,6 +87,7 @@ struct Running {
     orders: mpsc::UnboundedSender<Order>,
     /// A volume that does not begin empty: its name, and its folder while there is a sandbox that shows it.
     laid: Option<(String, Mutex<Option<Arc<OwnedFd>>>)>,
+    terminals: Terminals,
 }
 
 impl Running {
@@ -271,6 +273,12 @@ impl Pods for EmbeddedPods {
         Ok(Box::new(StreamReader::new(stream::poll_fn(move |context| received.poll_recv(context)))))
     }
 
+    async fn terminal(&self, pod: &str, container: &str, command: &[String]) -> Result<Terminal, Error> {
+        let running = self.find(pod)?;
+        let opened = running.terminals.open(&running.folder, container, command, &running.orders).await;
+        opened.map_err(|error| failed(format!("opening a shell in the pod `{pod}`"), &error))
+    }
+
     async fn delete(&self, pod: &str, grace: Duration) -> Result<(), Error> {
         if let Ok(running) = self.find(pod) {
             let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
@@ -310,6 +318,7 @@ fn prepare(
         logs,
         orders,
         laid: surroundings.laid.as_ref().map(|laid| (laid.volume.clone(), Mutex::default())),
+        terminals: Terminals::default(),
     };
     Ok((Arc::new(running), received))
 }
@@ -404,12 +413,15 @@ async fn sandboxed(
                     {
                         log.release();
                     }
+                    if let News::TerminalClosed { number, cause } = &news {
+                        running.terminals.closed(*number, cause.clone());
+                    }
                     learn(&news);
                 }
                 None => break,
             },
             order = orders.recv() => {
-                is_stopped = true;
+                is_stopped |= !matches!(order, Some(Order::Terminal(_)));
                 if let Some(order) = order {
                     sandbox.tell(order).await;
                 }

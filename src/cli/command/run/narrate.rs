@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::quoted;
 use crate::{
-    engine::{Archive, Error, File, Place, Pods},
+    engine::{Archive, Error, File, Place, Pods, Terminal},
     event::Event,
     report::text,
 };
@@ -122,6 +122,13 @@ impl Pods for Narrated {
         );
         self.say(message, &format!("exec {pod} --container {container} -- ls -l {}", quoted(folder)));
         self.pods.copy_out(pod, container, folder, paths).await
+    }
+
+    async fn terminal(&self, pod: &str, container: &str, command: &[String]) -> Result<Terminal, Error> {
+        let words = command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+        let message = format!("opens a shell in `{container}` in the pod of `{}`", self.job(pod));
+        self.say(message, &format!("exec --stdin --tty {pod} --container {container} -- {words}"));
+        self.pods.terminal(pod, container, command).await
     }
 
     async fn delete(&self, pod: &str, grace: Duration) -> Result<(), Error> {

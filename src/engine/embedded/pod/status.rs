@@ -98,6 +98,7 @@ impl Known {
                 };
                 self.containers.insert(container.clone(), ended);
             }
+            News::TerminalClosed { .. } => {}
             News::DeadlineExceeded => self.deadline_exceeded = true,
             News::Failed(cause) => self.failed = Some(cause.clone()),
         }

@@ -71,7 +71,7 @@ pub(super) fn start(plan: &Plan, container: &plan::Container, groups: &Groups) -
 }
 
 /// What libcontainer says of a container that cannot be made: the last cause is about the container.
-fn said(error: &dyn std::error::Error) -> String {
+pub(super) fn said(error: &dyn std::error::Error) -> String {
     let mut last = error;
     while let Some(cause) = last.source() {
         last = cause;

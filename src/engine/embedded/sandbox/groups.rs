@@ -65,15 +65,21 @@ impl Groups {
 
     /// Sets the limits of a container, whose first process does not run yet.
     pub(super) fn hold(&self, container: &Container, process: Pid) -> Result<()> {
+        self.join(&container.name, process)?;
         for Group { hierarchy, at } in &self.0 {
             let own = at.join(&container.name);
-            if hierarchy.controllers.is_none() {
-                let process = process.as_raw_nonzero().to_string();
-                fs::write(own.join("cgroup.procs"), process).doing("entering the container's cgroup")?;
-            }
             cgroup::hold(&own, &cgroup::settings(&container.limits, hierarchy)).map_err(Trouble::new)?;
         }
         Ok(())
+    }
+
+    /// Takes a process into the cgroups of a container, where it was not [made in them](Self::around): on v2.
+    pub(super) fn join(&self, container: &str, process: Pid) -> Result<()> {
+        let process = process.as_raw_nonzero().to_string();
+        let mut of_v2 = self.0.iter().filter(|it| it.hierarchy.controllers.is_none());
+        of_v2
+            .try_for_each(|it| fs::write(it.at.join(container).join("cgroup.procs"), &process))
+            .doing("entering the container's cgroup")
     }
 
     /// Counts the processes of a container that were killed for lack of memory.

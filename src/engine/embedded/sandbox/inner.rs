@@ -17,8 +17,9 @@ use super::{
     groups::Groups,
     hold, namespaces,
     pasta::Pasta,
-    plan::{self, Network, News, Order, Plan},
+    plan::{self, Network, News, Order, Plan, TerminalOrder},
     read_plan, root, tell,
+    terminal::{self, OnTerminal},
     trouble::{Doing as _, Result},
     view,
 };
@@ -68,6 +69,7 @@ struct Pod<'p> {
     init: std::slice::Iter<'p, plan::Container>,
     has_started: bool,
     running: Vec<Running>,
+    terminals: Vec<OnTerminal>,
     orders: BufReader<Stdin>,
     deadline: Option<Instant>,
     /// When what still runs is killed, and whether the sandbox ends then.
@@ -85,6 +87,7 @@ enum Then {
 enum Next {
     Order(Option<Order>),
     Ended(usize),
+    Closed(usize),
     Time,
 }
 
@@ -96,6 +99,7 @@ impl<'p> Pod<'p> {
             init: plan.init_containers.iter(),
             has_started: false,
             running: Vec::new(),
+            terminals: Vec::new(),
             orders: BufReader::new(std::io::stdin()),
             deadline: plan
                 .active_deadline_seconds
@@ -116,7 +120,9 @@ impl<'p> Pod<'p> {
                         return Ok(());
                     }
                 }
+                Next::Order(Some(Order::Terminal(order))) => self.open(&order),
                 Next::Ended(index) => self.ended(index),
+                Next::Closed(index) => tell(&self.terminals.swap_remove(index).finish()),
                 Next::Time => {
                     if self.time() == Some(Then::End) {
                         return Ok(());
@@ -161,6 +167,16 @@ impl<'p> Pod<'p> {
         }
     }
 
+    /// Runs a command on a terminal.
+    fn open(&mut self, order: &TerminalOrder) {
+        match terminal::start(self.plan, &self.groups, order) {
+            Ok(started) => self.terminals.push(started),
+            Err(trouble) => {
+                tell(&News::TerminalClosed { number: order.number, cause: Some(trouble.to_string()) });
+            }
+        }
+    }
+
     fn terminate(&mut self, grace: Duration, then: Then) {
         for container in &self.running {
             container.signal(Signal::TERM);
@@ -198,6 +214,7 @@ impl<'p> Pod<'p> {
         }
         let mut polled = vec![PollFd::new(self.orders.get_ref(), PollFlags::IN)];
         polled.extend(self.running.iter().map(|it| PollFd::new(&it.ended, PollFlags::IN)));
+        polled.extend(self.terminals.iter().map(|it| PollFd::new(&it.ended, PollFlags::IN)));
         match poll(&mut polled, timeout.as_ref()) {
             Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Next::Time),
             Ok(_) => {}
@@ -207,7 +224,8 @@ impl<'p> Pod<'p> {
         drop(polled);
         match first {
             Some(0) => Ok(Next::Order(self.order())),
-            Some(index) => Ok(Next::Ended(index - 1)),
+            Some(index) if index <= self.running.len() => Ok(Next::Ended(index - 1)),
+            Some(index) => Ok(Next::Closed(index - 1 - self.running.len())),
             None => Ok(Next::Time),
         }
     }

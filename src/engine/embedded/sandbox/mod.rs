@@ -20,6 +20,7 @@ mod outer;
 mod pasta;
 pub mod plan;
 mod root;
+mod terminal;
 mod trouble;
 mod uplink;
 mod users;

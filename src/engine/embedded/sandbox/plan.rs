@@ -209,6 +209,21 @@ pub enum Order {
         /// Milliseconds.
         grace: u64,
     },
+    /// Run a command in a container, on a terminal.
+    Terminal(TerminalOrder),
+}
+
+/// A command for somebody who types.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TerminalOrder {
+    /// Tells it from the others of the pod.
+    pub number: u32,
+    /// The container.
+    pub container: String,
+    /// The command with its arguments.
+    pub command: Vec<String>,
+    /// The socket that takes the terminal.
+    pub socket: PathBuf,
 }
 
 /// What a sandbox tells podline.
@@ -242,6 +257,13 @@ pub enum News {
         oom_kills: u64,
         /// What it wrote as its termination message.
         message: Option<String>,
+    },
+    /// A command on a terminal has ended.
+    TerminalClosed {
+        /// Its number.
+        number: u32,
+        /// Why it has not begun, where it has not.
+        cause: Option<String>,
     },
     /// The pod's time is up.
     DeadlineExceeded,
