@@ -67,6 +67,14 @@ pub enum Event {
         /// The line, with its colours, without its end.
         line: String,
     },
+    /// What a job uses, every other second while its script runs, where the engine can tell.
+    JobUsage {
+        /// The job.
+        job: String,
+        /// What it uses.
+        #[serde(flatten)]
+        usage: Usage,
+    },
     /// A job is in a status that it reaches without running: skipped, manual, canceled before its start.
     JobStatus {
         /// The job.
@@ -136,6 +144,7 @@ impl Event {
             }
             Self::JobPhase { job, phase } => Self::JobPhase { job: below(job), phase },
             Self::JobOutput { job, line } => Self::JobOutput { job: below(job), line },
+            Self::JobUsage { job, usage } => Self::JobUsage { job: below(job), usage },
             Self::JobStatus { job, status, reason } => Self::JobStatus { job: below(job), status, reason },
             Self::JobFinished(finished) => {
                 Self::JobFinished(Box::new(Finished { job: below(finished.job.clone()), ..*finished }))
@@ -272,6 +281,23 @@ pub struct Finished {
     /// What its JUnit reports say, where it has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tests: Option<Tests>,
+}
+
+/// What the build container of a job uses, beside what it may.
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Usage {
+    /// CPUs, over the last seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<f64>,
+    /// How many it may use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_limit: Option<f64>,
+    /// Bytes of memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// How many it may use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_limit: Option<u64>,
 }
 
 /// What the JUnit reports of a job say, summed up.

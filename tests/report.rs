@@ -244,6 +244,26 @@ fn a_reader_goes_from_the_overview_to_the_line_that_failed() {
 }
 
 #[test]
+fn what_a_job_used_stands_beside_what_it_may() {
+    let mut run = shop();
+    let usage = |cpu: f64, mebibytes: u64| json!({"event": "job_usage", "job": "unit", "cpu": cpu, "cpu_limit": 1, "memory": mebibytes << 20, "memory_limit": 1 << 30});
+    run.event(11.0, usage(0.8, 412));
+    run.event(13.0, usage(0.2, 980));
+    let Some(mut page) = Page::of_file(&run.page()) else { return };
+    page.value("location.hash = 'job=2&tab=pod'");
+    page.until("document.querySelectorAll('#panel-pod .gauge').length === 2");
+    let used = page.text("#panel-pod .used");
+    assert!(used.contains("980Mi at most, 96% of 1Gi"), "{used}");
+    assert!(used.contains("0.8 at most, 80% of 1"), "{used}");
+    assert_eq!(
+        page.value("document.querySelectorAll('.gauge.s-warning').length"),
+        1,
+        "memory came to its end"
+    );
+    assert!(page.text("#job-facts").contains("980Mi memory"), "{}", page.text("#job-facts"));
+}
+
+#[test]
 fn jobs_are_found_by_name_and_by_status() {
     let Some(mut page) = Page::of_file(&shop().page()) else { return };
     let rows = "[...document.querySelectorAll('#jobs tbody tr:not([hidden]) .job')].map(it => it.innerText)";

@@ -88,6 +88,9 @@ pub trait Pods: Send + Sync {
     /// Runs a command in a running container on a terminal of its own, for somebody who types.
     async fn terminal(&self, pod: &str, container: &str, command: &[String]) -> Result<Terminal, Error>;
 
+    /// What a running container uses; none where that cannot be told, for instance for lack of a right.
+    async fn usage(&self, pod: &str, container: &str) -> Option<Usage>;
+
     /// Deletes a pod: SIGTERM now, SIGKILL after `grace`. Returns once the engine has taken the request;
     /// a pod that is not there is no error.
     async fn delete(&self, pod: &str, grace: Duration) -> Result<(), Error>;
@@ -104,6 +107,15 @@ pub const WORKS: &str = "podline.dev/works";
 
 /// The image id of a container that runs on the host's own file system, because its image could not be had.
 pub const HOST_IMAGE_ID: &str = "host:/";
+
+/// What a container uses at a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Thousandths of a CPU, over the last seconds.
+    pub cpu_millis: Option<u64>,
+    /// Bytes of memory that cannot be had back at once: the kubelet's working set.
+    pub memory_bytes: Option<u64>,
+}
 
 /// Bytes of a tar archive.
 pub type Archive = Box<dyn AsyncRead + Send + Sync + Unpin>;

@@ -12,7 +12,7 @@ use futures::stream::{self, BoxStream, StreamExt as _};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use tokio::{io::AsyncReadExt as _, sync::watch};
 
-use super::{Archive, Error, File, Pods, Terminal};
+use super::{Archive, Error, File, Pods, Terminal, Usage};
 
 /// The files that were carried into a pod, by path.
 pub(crate) type Files = BTreeMap<String, Vec<u8>>;
@@ -58,6 +58,8 @@ pub(crate) struct ScriptedPods {
     pub(crate) listed: Vec<File>,
     /// The content of every file that is carried out.
     pub(crate) content: Vec<u8>,
+    /// What [`Pods::usage`] gives.
+    pub(crate) usage: Option<Usage>,
     /// How many archives break off before one arrives whole.
     pub(crate) breaks: Mutex<u32>,
     /// What [`Pods::create`] refuses with, one time after the other.
@@ -79,6 +81,7 @@ impl ScriptedPods {
             helper_log: Mutex::default(),
             listed: Vec::new(),
             content: Vec::new(),
+            usage: None,
             breaks: Mutex::default(),
             refusals: Mutex::default(),
             calls: Mutex::default(),
@@ -205,6 +208,10 @@ impl Pods for ScriptedPods {
 
     async fn terminal(&self, _: &str, _: &str, _: &[String]) -> Result<Terminal, Error> {
         Err(Error::Failed { doing: "opening a shell".to_owned(), cause: "a script types nothing".to_owned() })
+    }
+
+    async fn usage(&self, _: &str, _: &str) -> Option<Usage> {
+        self.usage
     }
 
     async fn delete(&self, _pod: &str, grace: Duration) -> Result<(), Error> {

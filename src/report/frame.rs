@@ -3,13 +3,17 @@
 //! A stage that is over or has not begun is one line, one that runs is a line and its jobs. When that is
 //! more than the terminal has, the view says less, step by step, until it fits.
 
+mod foot;
+mod job;
+
 use std::time::Duration;
 
-use super::keys::{Act, Hand};
+pub(in crate::report) use job::words;
+
+use super::keys::Hand;
 use super::model::{Counts, Job, Model, Stage};
 use super::text;
 use super::theme::{Label, Look, Theme};
-use crate::event::{Phase, Status};
 
 /// A stage of at most this many jobs lists those that are done while it runs.
 const SMALL: usize = 12;
@@ -17,10 +21,6 @@ const SMALL: usize = 12;
 const LATEST: usize = 3;
 /// At most this many setup steps are listed.
 const SETUPS: usize = 4;
-/// From this width on there is room for how long a job usually takes.
-const WIDE: usize = 60;
-/// A job is late that takes twice as long as it usually does, and so much longer.
-const LATE: Duration = Duration::from_secs(10);
 /// A child pipeline is this many columns further to the right than its parent.
 const CHILD: usize = 4;
 
@@ -84,6 +84,8 @@ struct View<'v> {
     hand: &'v Hand,
     /// The job that keys are about.
     chosen: Option<(String, &'v Job)>,
+    /// Whether the engine tells what jobs use.
+    measures: bool,
 }
 
 /// Of a view that no keys are read for.
@@ -98,7 +100,8 @@ impl<'v> View<'v> {
     fn new(model: &'v Model, theme: &'v Theme, width: usize, now: Duration) -> Self {
         let longest = longest(model, 0);
         let names = longest.min(width * 2 / 5).min(48);
-        Self { model, theme, width, names, now, hand: &NO_HAND, chosen: None }
+        let measures = model.all_jobs().iter().any(|(_, job)| job.usage.is_some());
+        Self { model, theme, width, names, now, hand: &NO_HAND, chosen: None, measures }
     }
 
     fn lines(&self, detail: Detail) -> Vec<String> {
@@ -112,37 +115,6 @@ impl<'v> View<'v> {
         lines.extend(self.totals());
         lines.extend(self.footer());
         lines
-    }
-
-    /// What keys do now: nothing is said of them until somebody asks or is asked.
-    fn footer(&self) -> Vec<String> {
-        if !self.hand.is_there {
-            return Vec::new();
-        }
-        let act = |act: &Act| format!("{} {}", act.letter(), act.word());
-        let mut lines = Vec::new();
-        if !self.model.blocked.is_empty() {
-            let jobs = self.model.blocked.iter().map(|job| text::bare(job)).collect::<Vec<_>>().join(", ");
-            let wait = format!("waiting for you to start {jobs}: p starts it, q ends the run");
-            lines.push((Label::Manual, wait));
-        }
-        if let Some((path, job)) = &self.chosen {
-            let acts: Vec<_> = Act::suiting(path, job).iter().map(act).collect();
-            let acts =
-                if acts.is_empty() { "nothing to do".to_owned() } else { acts.join(self.theme.separator()) };
-            lines.push((Label::Help, format!("{}: {acts}", text::bare(path))));
-        }
-        if self.hand.help {
-            let arrows = if self.theme.unicode { "↑↓" } else { "j k" };
-            let keys = [format!("{arrows} choose a job")].into_iter().chain(Act::ALL.iter().map(act));
-            let keys: Vec<_> = keys.chain(["q end the run".to_owned()]).collect();
-            lines.push((Label::Muted, keys.join(self.theme.separator())));
-        }
-        let (theme, width) = (self.theme, self.width);
-        let wrapped = move |(label, line): (Label, String)| {
-            text::wrap(&line, width).into_iter().map(move |line| theme.paint(label, line))
-        };
-        lines.into_iter().flat_map(wrapped).collect()
     }
 
     fn is_chosen(&self, job: &Job) -> bool {
@@ -279,106 +251,9 @@ impl<'v> View<'v> {
         lines
     }
 
-    fn job(&self, branch: Branch<'_>, job: &Job) -> String {
-        match job.look() {
-            Look::Running => self.running(branch, job),
-            Look::Waiting => self.row(
-                &self.job_indent(branch, job),
-                &self.theme.mark(Look::Waiting),
-                (Label::Text, &job.name),
-                None,
-                &[(Label::Muted, waits(branch, job, true).split_off(job.name.len()).trim().to_owned())],
-            ),
-            _ => self.done(branch, job),
-        }
-    }
-
-    fn running(&self, branch: Branch<'_>, job: &Job) -> String {
-        let attempt = (job.attempt > 1).then(|| format!("attempt {}", job.attempt));
-        let (phase, line) = match (job.phase, &job.last_line) {
-            (Some(Phase::Script) | None, Some(line)) => (None, Some(line.trim().to_owned())),
-            (phase, _) => (phase.and_then(words), None),
-        };
-        let child = job.runner.is_none().then(|| match &job.child {
-            Some(child) => done(&child.counts()),
-            None => "creating the child pipeline".to_owned(),
-        });
-        let notes: Vec<_> = attempt.into_iter().chain(phase.map(str::to_owned)).chain(child).collect();
-        let mut detail: Vec<_> = self.usual(branch, job).into_iter().collect();
-        detail.push((Label::Running, notes.join(", ")));
-        detail.extend(line.map(|line| (Label::Muted, line)));
-        self.row(
-            &self.job_indent(branch, job),
-            &self.spinner(),
-            (Label::Text, &job.name),
-            job.time(self.now).map(text::elapsed),
-            &detail,
-        )
-    }
-
-    /// How long a job usually takes, where there is room to say it; one that takes much longer stands out.
-    fn usual(&self, branch: Branch<'_>, job: &Job) -> Option<(Label, String)> {
-        let usual = *self.model.usual.get(&job.name).filter(|_| branch.depth == 0 && self.width >= WIDE)?;
-        let is_late = job.time(self.now).is_some_and(|time| time > usual * 2 && time > usual + LATE);
-        let label = if is_late { Label::Warning } else { Label::Muted };
-        Some((label, format!("of {}", text::elapsed(usual))))
-    }
-
-    fn done(&self, branch: Branch<'_>, job: &Job) -> String {
-        let look = job.look();
-        let outcome = job.end.as_deref().and_then(super::failure::outcome).or_else(|| job.reason.clone());
-        let words = match look {
-            Look::Success => outcome.unwrap_or_default(),
-            _ => outcome.unwrap_or_else(|| look.word().to_owned()),
-        };
-        let label = if look == Look::Failed { Label::Failure } else { Label::Muted };
-        self.row(
-            &self.job_indent(branch, job),
-            &self.theme.mark(look),
-            (Label::Text, &job.name),
-            job.time(self.now).map(text::took),
-            &[(label, words)],
-        )
-    }
-
-    fn waiting<'j>(&self, branch: Branch<'_>, jobs: impl Iterator<Item = &'j Job> + Clone) -> String {
-        let count = jobs.clone().count();
-        let slot = jobs.clone().filter(|job| job.status == Status::Pending).count();
-        let line = if slot == count && count > LATEST {
-            format!("{count} waiting for a slot")
-        } else {
-            let names: Vec<_> = jobs.take(SMALL).map(|job| waits(branch, job, count <= LATEST)).collect();
-            let more = if count > SMALL { ", …" } else { "" };
-            format!("{count} waiting: {}{more}", names.join(", "))
-        };
-        self.aside(branch, &format!("{} {line}", self.theme.symbol(Look::Waiting)))
-    }
-
     fn aside(&self, branch: Branch<'_>, line: &str) -> String {
         let line = format!("{}{line}", branch.job_indent());
         self.theme.paint(Label::Muted, text::cut(&line, self.width, self.theme))
-    }
-
-    fn totals(&self) -> Vec<String> {
-        if self.model.jobs.is_empty() {
-            return Vec::new();
-        }
-        let counts = self.model.counts();
-        let since = self.now.saturating_sub(self.model.started.unwrap_or(self.now));
-        let mut parts = vec![done(&counts), text::elapsed(since)];
-        let failed =
-            counts.unusual().into_iter().filter(|(look, _)| matches!(look, Look::Failed | Look::Allowed));
-        parts.extend(failed.map(|(_, words)| words));
-        parts.extend((counts.running > 0).then(|| format!("{} running", counts.running)));
-        parts.extend((counts.waiting > 0).then(|| format!("{} waiting", counts.waiting)));
-        parts.extend((self.hand.is_there && !self.hand.help).then(|| "? keys".to_owned()));
-        let line = text::cut(&parts.join(self.theme.separator()), self.width, self.theme);
-        let label = if counts.failed > 0 { Label::Failure } else { Label::Strong };
-        let canceling = self.model.canceling.as_ref().map(|message| {
-            self.theme
-                .paint(Label::Warning, text::cut(&format!("canceling: {message}"), self.width, self.theme))
-        });
-        std::iter::once(self.theme.paint(label, line)).chain(canceling).collect()
     }
 
     fn spinner(&self) -> String {
@@ -449,16 +324,6 @@ fn done(counts: &Counts) -> String {
     format!("{} of {} done", counts.done(), counts.total)
 }
 
-/// The name of a waiting job, and where there is room for it what it waits for.
-fn waits(branch: Branch<'_>, job: &Job, full: bool) -> String {
-    let needs = job.needs.iter().flatten().filter_map(|need| branch.model.jobs.get(need));
-    let needs: Vec<_> = needs.filter(|need| !need.is_done()).map(|need| need.name.as_str()).collect();
-    match needs.as_slice() {
-        needs if full && !needs.is_empty() => format!("{} (needs {})", job.name, needs.join(", ")),
-        _ => job.name.clone(),
-    }
-}
-
 /// Stages that share one line.
 #[derive(Default)]
 struct Folded {
@@ -485,18 +350,6 @@ fn latest<'j>(jobs: impl Iterator<Item = &'j Job>, most: usize) -> Option<Durati
     let mut ends: Vec<_> = jobs.filter(|job| job.is_done()).filter_map(|job| job.ended).collect();
     ends.sort_unstable();
     ends.get(ends.len().saturating_sub(most)).copied()
-}
-
-/// What a job does in a phase; the script says that itself.
-pub(super) fn words(phase: Phase) -> Option<&'static str> {
-    match phase {
-        Phase::Preparing => Some("preparing the pod"),
-        Phase::Pulling => Some("pulling the image"),
-        Phase::Sources => Some("getting sources"),
-        Phase::Script => None,
-        Phase::AfterScript => Some("after_script"),
-        Phase::Uploading => Some("saving artifacts"),
-    }
 }
 
 #[cfg(test)]

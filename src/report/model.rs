@@ -2,10 +2,16 @@
 //!
 //! Time is handed in, as the duration since the run began, so that a test can have its own.
 
+mod counts;
+mod job;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
 use indexmap::IndexMap;
+
+pub use counts::Counts;
+pub use job::Job;
 
 use super::{text, theme::Look};
 use crate::event::{Event, Finished, Outline, Phase, Status};
@@ -54,39 +60,6 @@ pub struct Stage {
     pub ended: Option<Duration>,
 }
 
-/// A job.
-#[derive(Debug, Clone)]
-pub struct Job {
-    /// Its name as it is shown: a quoted YAML key may hold anything.
-    pub name: String,
-    /// Its stage.
-    pub stage: String,
-    /// The jobs that it needs.
-    pub needs: Option<Vec<String>>,
-    /// Its status.
-    pub status: Status,
-    /// Where it is, while it runs.
-    pub phase: Option<Phase>,
-    /// The runner that has or had it.
-    pub runner: Option<String>,
-    /// The attempt that runs or ran last; 0 before the first.
-    pub attempt: u32,
-    /// When that attempt began.
-    pub started: Option<Duration>,
-    /// When it ended.
-    pub ended: Option<Duration>,
-    /// The last line of its output that shows something.
-    pub last_line: Option<String>,
-    /// Why it is where it is, for one that does not run.
-    pub reason: Option<String>,
-    /// What its result must be read with.
-    pub remark: Option<String>,
-    /// How its last attempt ended.
-    pub end: Option<Box<Finished>>,
-    /// The child pipeline that it has started.
-    pub child: Option<Box<Model>>,
-}
-
 /// Something that is made ready before jobs start.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -130,6 +103,9 @@ impl Model {
                 if !line.trim().is_empty() {
                     self.with(job, |job| job.last_line = Some(line));
                 }
+            }
+            Event::JobUsage { job, usage } => {
+                self.with(job, |job| job.usage = Some(*usage));
             }
             Event::JobStatus { job, status, reason } => {
                 self.with(job, |job| {
@@ -212,6 +188,7 @@ impl Model {
             job.started = Some(now);
             job.ended = None;
             job.last_line = None;
+            job.usage = None;
             job.reason = None;
             job.stage.clone()
         });
@@ -224,6 +201,7 @@ impl Model {
         let stage = self.with(&finished.job, |job| {
             job.status = if finished.retried { Status::Pending } else { finished.status };
             job.phase = None;
+            job.usage = None;
             job.attempt = finished.attempt;
             job.ended = Some(now);
             job.end = Some(Box::new(finished.clone()));
@@ -273,142 +251,6 @@ impl Model {
     pub fn is_moving(&self) -> bool {
         Counts::of(self.jobs.values()).look() == Look::Running
             || self.jobs.values().any(Job::has_moving_child)
-    }
-}
-
-impl Job {
-    fn new(job: &crate::event::OutlineJob) -> Self {
-        Self {
-            name: text::bare(&job.name),
-            stage: job.stage.clone(),
-            needs: job.needs.clone(),
-            status: Status::Created,
-            phase: None,
-            runner: None,
-            attempt: 0,
-            started: None,
-            ended: None,
-            last_line: None,
-            reason: None,
-            remark: None,
-            end: None,
-            child: None,
-        }
-    }
-
-    /// Whether something goes on in the child pipeline that it has started, also when nobody waits for that.
-    pub fn has_moving_child(&self) -> bool {
-        self.child.as_ref().is_some_and(|child| child.is_moving())
-    }
-
-    /// How it looks.
-    pub fn look(&self) -> Look {
-        Look::of(self.status, self.end.as_ref().is_some_and(|end| end.allowed))
-    }
-
-    /// Whether nothing more will happen to it by itself.
-    pub fn is_done(&self) -> bool {
-        !matches!(self.look(), Look::Waiting | Look::Running)
-    }
-
-    /// Since when it runs, or how long it took.
-    pub fn time(&self, now: Duration) -> Option<Duration> {
-        match self.look() {
-            Look::Running => self.started.map(|started| now.saturating_sub(started)),
-            Look::Waiting => None,
-            _ => self.end.as_ref().map(|end| end.took),
-        }
-    }
-}
-
-/// How many jobs are in which state.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// All.
-    pub total: usize,
-    /// That wait.
-    pub waiting: usize,
-    /// That run.
-    pub running: usize,
-    /// That succeeded.
-    pub success: usize,
-    /// That failed.
-    pub failed: usize,
-    /// That failed and may.
-    pub allowed: usize,
-    /// That were canceled.
-    pub canceled: usize,
-    /// That will not run.
-    pub skipped: usize,
-    /// That somebody has to start.
-    pub manual: usize,
-}
-
-impl Counts {
-    /// Counts some jobs.
-    pub fn of<'j>(jobs: impl IntoIterator<Item = &'j Job>) -> Self {
-        let mut counts = Self::default();
-        jobs.into_iter().for_each(|job| counts.add(job));
-        counts
-    }
-
-    fn add(&mut self, job: &Job) {
-        self.total += 1;
-        *match job.look() {
-            Look::Waiting | Look::Retried => &mut self.waiting,
-            Look::Running => &mut self.running,
-            Look::Success => &mut self.success,
-            Look::Failed => &mut self.failed,
-            Look::Allowed => &mut self.allowed,
-            Look::Canceled => &mut self.canceled,
-            Look::Skipped => &mut self.skipped,
-            Look::Manual => &mut self.manual,
-        } += 1;
-    }
-
-    fn add_all(&mut self, other: Self) {
-        self.total += other.total;
-        self.waiting += other.waiting;
-        self.running += other.running;
-        self.success += other.success;
-        self.failed += other.failed;
-        self.allowed += other.allowed;
-        self.canceled += other.canceled;
-        self.skipped += other.skipped;
-        self.manual += other.manual;
-    }
-
-    /// Jobs to which nothing more happens.
-    pub fn done(&self) -> usize {
-        self.total - self.waiting - self.running
-    }
-
-    /// The ends that were not a plain success, with words.
-    pub fn unusual(&self) -> Vec<(Look, String)> {
-        let ends = [
-            (Look::Failed, self.failed, "failed"),
-            (Look::Allowed, self.allowed, "failed but allowed"),
-            (Look::Canceled, self.canceled, "canceled"),
-            (Look::Skipped, self.skipped, "skipped"),
-            (Look::Manual, self.manual, "manual"),
-        ];
-        let named = |(look, count, word): (Look, usize, &str)| (look, format!("{count} {word}"));
-        ends.into_iter().filter(|(_, count, _)| *count > 0).map(named).collect()
-    }
-
-    /// How the whole looks: what is worst in it.
-    pub fn look(&self) -> Look {
-        let started = self.done() > 0 || self.running > 0;
-        match self {
-            _ if self.running > 0 || (self.waiting > 0 && started) => Look::Running,
-            _ if self.waiting > 0 => Look::Waiting,
-            _ if self.failed > 0 => Look::Failed,
-            _ if self.canceled > 0 => Look::Canceled,
-            _ if self.allowed > 0 => Look::Allowed,
-            _ if self.success > 0 => Look::Success,
-            _ if self.manual > 0 => Look::Manual,
-            _ => Look::Skipped,
-        }
     }
 }
 

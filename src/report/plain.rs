@@ -27,7 +27,7 @@ pub fn lines(event: &Event, model: &Model, theme: &Theme) -> Vec<String> {
         Event::JobPhase { job, phase: Phase::Pulling } => {
             vec![format!("{} {}", name(job, theme), frame::words(Phase::Pulling).unwrap_or_default())]
         }
-        Event::JobPhase { .. } => Vec::new(),
+        Event::JobPhase { .. } | Event::JobUsage { .. } => Vec::new(),
         Event::JobRemark { job, message } => vec![format!("{} note: {message}", name(job, theme))],
         Event::JobOutput { job, line } => output(job, line, model, theme).into_iter().collect(),
         Event::JobStatus { job, status, reason } => {

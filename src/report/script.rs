@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::model::Model;
 use super::record::{Head, Record};
 use crate::event::{
-    Event, FailingTest, Failure, FailureReason, Finished, Outline, OutlineJob, Phase, Status, Tests,
+    Event, FailingTest, Failure, FailureReason, Finished, Outline, OutlineJob, Phase, Status, Tests, Usage,
 };
 
 /// An event and when it happens.
@@ -67,6 +67,16 @@ impl Script {
 
     fn say(&mut self, at: f64, job: &str, line: &str) -> &mut Self {
         self.at(at, Event::JobOutput { job: job.into(), line: line.into() })
+    }
+
+    fn uses(&mut self, at: f64, job: &str, cpu: f64, mebibytes: u64) -> &mut Self {
+        let usage = Usage {
+            cpu: Some(cpu),
+            cpu_limit: Some(1.0),
+            memory: Some(mebibytes << 20),
+            memory_limit: Some(1 << 30),
+        };
+        self.at(at, Event::JobUsage { job: job.into(), usage })
     }
 
     fn end(&mut self, at: f64, finished: Finished) -> &mut Self {
@@ -193,6 +203,7 @@ fn test(script: &mut Script) {
     script.say(60.0, "unit: [stable]", "test parser::a_list_of_lists_is_flattened_once_and_keeps_the_order_of_its_items ... \u{1b}[32mok\u{1b}[0m");
     script.phase(56.7, "unit: [nightly]", Phase::Pulling);
     script.phase(57.2, "e2e", Phase::Script).say(59.0, "e2e", "browser: 12/40 scenarios");
+    script.uses(60.5, "unit: [stable]", 0.93, 412).uses(60.5, "e2e", 1.0, 1003);
     script.phase(58.0, "bench", Phase::Sources);
     script.phase(61.5, "bench", Phase::Script).say(62.0, "bench", "warming up");
     let lost = Failure {

@@ -151,7 +151,11 @@ pub fn elapsed(duration: Duration) -> String {
 /// A number of bytes as Kubernetes writes limits: `743Mi`, `1.5Gi`.
 pub fn bytes(bytes: u64) -> String {
     let mib = bytes.div_ceil(1 << 20);
-    if mib < 1000 { format!("{mib}Mi") } else { format!("{:.1}Gi", mib as f64 / 1024.0) }
+    match mib {
+        1.. if mib.is_multiple_of(1024) => format!("{}Gi", mib / 1024),
+        ..1000 => format!("{mib}Mi"),
+        _ => format!("{:.1}Gi", mib as f64 / 1024.0),
+    }
 }
 
 /// A number and its word: `1 job`, `3 jobs`.

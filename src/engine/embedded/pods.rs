@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::{
+    cgroup::Meter,
     image::{Missing, Supply},
     layers::Layers,
     network::Network,
@@ -37,7 +38,7 @@ use super::{
     },
     terminal::Terminals,
 };
-use crate::engine::{Archive, Error, File, Pods, Terminal, WORKS};
+use crate::engine::{Archive, Error, File, Pods, Terminal, Usage, WORKS};
 
 /// Bytes of an archive that are sent at once, and how many such pieces may wait.
 const PIECE: usize = 64 << 10;
@@ -88,6 +89,9 @@ struct Running {
     /// A volume that does not begin empty: its name, and its folder while there is a sandbox that shows it.
     laid: Option<(String, Mutex<Option<Arc<OwnedFd>>>)>,
     terminals: Terminals,
+    /// The pod's cgroup below the root of every hierarchy, where limits can be had.
+    cgroup: Option<PathBuf>,
+    meter: Mutex<Meter>,
 }
 
 impl Running {
@@ -279,6 +283,12 @@ impl Pods for EmbeddedPods {
         opened.map_err(|error| failed(format!("opening a shell in the pod `{pod}`"), &error))
     }
 
+    async fn usage(&self, pod: &str, container: &str) -> Option<Usage> {
+        let running = self.find(pod).ok()?;
+        let group = running.cgroup.as_ref()?.join(container);
+        lock(&running.meter).read(&group)
+    }
+
     async fn delete(&self, pod: &str, grace: Duration) -> Result<(), Error> {
         if let Ok(running) = self.find(pod) {
             let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
@@ -319,6 +329,9 @@ fn prepare(
         orders,
         laid: surroundings.laid.as_ref().map(|laid| (laid.volume.clone(), Mutex::default())),
         terminals: Terminals::default(),
+        cgroup: plan::cgroup(pod.metadata.name.as_deref().unwrap_or_default(), surroundings)
+            .map(PathBuf::from),
+        meter: Mutex::default(),
     };
     Ok((Arc::new(running), received))
 }

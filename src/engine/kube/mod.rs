@@ -17,6 +17,7 @@ pub mod node;
 mod pods;
 mod resume;
 mod terminal;
+mod usage;
 mod watch;
 
 pub(super) use errors::failed;

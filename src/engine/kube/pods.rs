@@ -19,8 +19,9 @@ use super::log::{self, Opened, Phase, Source};
 use super::login::Logins;
 use super::node::Labels;
 use super::terminal;
+use super::usage::Kubelets;
 use super::watch::{State, Watch};
-use crate::engine::{Archive, Error, File, Pods, Terminal};
+use crate::engine::{Archive, Error, File, Pods, Terminal, Usage};
 
 /// How long the API may take to answer whether it is there.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -35,6 +36,7 @@ pub struct KubePods {
     watch: Watch,
     /// What their images are pulled with.
     logins: Logins,
+    kubelets: Kubelets,
     /// The object that the pods go with.
     owner: Option<OwnerReference>,
     /// The labels of the nodes, where those are podline's own.
@@ -48,10 +50,19 @@ impl KubePods {
     /// `acting` creates and deletes pods, `own` does everything else.
     #[must_use]
     pub fn new(own: Client, acting: Client, namespace: &str, selector: &str) -> Self {
+        let kubelets = Kubelets::new(own.clone());
         let logins = Logins::new(own.clone(), namespace);
         let own = Api::namespaced(own, namespace);
         let watch = Watch::start(own.clone(), selector);
-        Self { acting: Api::namespaced(acting, namespace), own, watch, logins, owner: None, labels: None }
+        Self {
+            acting: Api::namespaced(acting, namespace),
+            own,
+            watch,
+            kubelets,
+            logins,
+            owner: None,
+            labels: None,
+        }
     }
 
     /// Pods that Kubernetes deletes with an object of their namespace.
@@ -143,6 +154,13 @@ impl Pods for KubePods {
 
     async fn terminal(&self, pod: &str, container: &str, command: &[String]) -> Result<Terminal, Error> {
         terminal::open(&self.own, pod, container, command).await
+    }
+
+    async fn usage(&self, pod: &str, container: &str) -> Option<Usage> {
+        let state = self.watch.subscribe(pod).await;
+        let State::Present(known) = state.borrow().clone() else { return None };
+        let (namespace, node) = (known.metadata.namespace.clone()?, known.spec.as_ref()?.node_name.clone()?);
+        self.kubelets.usage(&node, &(namespace, pod.to_owned(), container.to_owned())).await
     }
 
     async fn delete(&self, pod: &str, grace: Duration) -> Result<(), Error> {

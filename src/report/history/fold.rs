@@ -78,6 +78,12 @@ impl Fold {
                     attempt.phases.push((*phase, at));
                 }
             }
+            Event::JobUsage { job, usage } => {
+                if let Some(attempt) = self.job(pipeline, job).and_then(|job| job.attempts.last_mut()) {
+                    attempt.cpu = most(attempt.cpu, usage.cpu);
+                    attempt.memory = attempt.memory.max(usage.memory);
+                }
+            }
             Event::JobStatus { job, status, reason } => {
                 if let Some(job) = self.job(pipeline, job) {
                     job.status = Look::of(*status, false).word();
@@ -185,6 +191,7 @@ impl Fold {
             attempt.tail.clone_from(&finished.tail);
         }
         attempt.artifacts = finished.artifacts;
+        attempt.memory = attempt.memory.max(finished.memory);
         attempt.coverage = finished.coverage;
         attempt.tests = finished.tests.as_ref().map(bare_tests);
         attempt.trace = trace;
@@ -194,6 +201,10 @@ impl Fold {
         let at = self.places.get(&(pipeline, name.to_owned()))?;
         self.run.jobs.get_mut(*at)
     }
+}
+
+fn most(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    one.into_iter().chain(other).reduce(f64::max)
 }
 
 /// Names and messages of tests are output of the job.

@@ -132,6 +132,10 @@ pub struct Attempt {
     pub tail: Vec<String>,
     /// How many files its artifacts have.
     pub artifacts: usize,
+    /// The most CPUs that its build container was seen to use.
+    pub cpu: Option<f64>,
+    /// The most memory that it held, in bytes.
+    pub memory: Option<u64>,
     /// What its trace says of `coverage`, in percent.
     pub coverage: Option<f64>,
     /// What its JUnit reports say.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io, path::Path};
 use tokio::sync::mpsc;
 
 use crate::{
-    event::{Event, FailureReason, Phase},
+    event::{Event, FailureReason, Phase, Usage},
     runner::{
         AttemptResult, Build,
         files::selection,
@@ -147,6 +147,11 @@ impl Record {
         }
         self.phase = Some(phase);
         self.send(Event::JobPhase { job: self.job.clone(), phase }).await;
+    }
+
+    /// What the script uses.
+    pub(super) async fn usage(&mut self, usage: Usage) {
+        self.send(Event::JobUsage { job: self.job.clone(), usage }).await;
     }
 
     /// Says how the attempt ended.

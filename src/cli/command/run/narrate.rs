@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::quoted;
 use crate::{
-    engine::{Archive, Error, File, Place, Pods, Terminal},
+    engine::{Archive, Error, File, Place, Pods, Terminal, Usage},
     event::Event,
     report::text,
 };
@@ -129,6 +129,11 @@ impl Pods for Narrated {
         let message = format!("opens a shell in `{container}` in the pod of `{}`", self.job(pod));
         self.say(message, &format!("exec --stdin --tty {pod} --container {container} -- {words}"));
         self.pods.terminal(pod, container, command).await
+    }
+
+    // asked every other second: what it says is shown, and that it is asked is no news
+    async fn usage(&self, pod: &str, container: &str) -> Option<Usage> {
+        self.pods.usage(pod, container).await
     }
 
     async fn delete(&self, pod: &str, grace: Duration) -> Result<(), Error> {

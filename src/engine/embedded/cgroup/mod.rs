@@ -6,6 +6,7 @@
 mod limits;
 mod removal;
 mod run;
+mod usage;
 
 use std::{
     fs,
@@ -15,6 +16,7 @@ use std::{
 pub(super) use limits::{hold, settings};
 pub(super) use removal::{remove, remove_unused};
 pub(super) use run::{enable, of_run, path_of_run, warning};
+pub(super) use usage::Meter;
 
 /// Where cgroup file systems are mounted.
 pub(super) const ROOT: &str = "/sys/fs/cgroup";

@@ -85,13 +85,18 @@ pub(in crate::engine::embedded) fn plan(
         laid: surroundings.laid.clone(),
         network: if spec.host_network == Some(true) { Network::Host } else { surroundings.network.clone() },
         rights: surroundings.rights.clone(),
-        cgroup: surroundings.cgroup.as_ref().map(|group| format!("{group}/{name}")),
+        cgroup: cgroup(&name, surroundings),
         active_deadline_seconds: spec.active_deadline_seconds.and_then(|seconds| seconds.try_into().ok()),
         termination_grace_period_seconds: spec
             .termination_grace_period_seconds
             .and_then(|seconds| seconds.try_into().ok())
             .unwrap_or(30),
     })
+}
+
+/// The cgroup of a pod below the root of every hierarchy, where limits can be had.
+pub(in crate::engine::embedded) fn cgroup(pod: &str, surroundings: &Surroundings) -> Option<String> {
+    surroundings.cgroup.as_ref().map(|group| format!("{group}/{pod}"))
 }
 
 /// Stands for every image of a pod, as long as only the pod is looked at.

@@ -168,6 +168,7 @@ function draw_job() {
   if (attempt) facts.push(took((attempt.to ?? data.took) - attempt.from), data.lanes[attempt.lane]);
   if (attempt?.exit_code) facts.push(`exit code ${attempt.exit_code}`);
   if (attempt?.tests?.total) facts.push(sum_of(attempt.tests));
+  if (attempt?.memory) facts.push(`${mebi(attempt.memory)} memory`);
   if (attempt?.artifacts) facts.push(`${attempt.artifacts} artifact file${attempt.artifacts === 1 ? "" : "s"}`);
   if (attempt?.coverage != null) facts.push(`${attempt.coverage}% coverage`);
   byId("job-facts").textContent = facts.join(" · ");

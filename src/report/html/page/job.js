@@ -60,9 +60,30 @@ function draw_yaml(explanation) {
 function draw_pod(attempt) {
   const panel = byId("panel-pod");
   if (!attempt?.pod) { panel.replaceChildren(shown("p", { class: "muted" }, "No pod was made.")); return; }
+  const used = draw_used(attempt);
   const amounts = list => list.map(([name, amount]) => `${amount} ${name}`).join(", ") || "none";
   const rows = attempt.containers.map(it => [it.name, it.image, amounts(it.requests), amounts(it.limits)]);
-  panel.replaceChildren(table(["container", "image", "requests", "limits"], rows), shown("pre", {}, attempt.pod));
+  panel.replaceChildren(...(used ? [used] : []), table(["container", "image", "requests", "limits"], rows), shown("pre", {}, attempt.pod));
+}
+
+// What the build container used at most, of what it may.
+function draw_used(attempt) {
+  const limits = new Map(attempt.containers.find(it => it.name === "build")?.limits ?? []);
+  const rows = [["memory", attempt.memory, mebi], ["cpu", attempt.cpu, cores => cores.toFixed(1)]].filter(([, most]) => most != null);
+  if (!rows.length) return null;
+  const row = ([name, most, words]) => {
+    const limit = quantity(limits.get(name)), share = limit ? most / limit : null;
+    const bar = share == null ? make("span") : gauge(share);
+    const said = `${words(most)} at most` + (share == null ? ", without a limit" : `, ${share < 0.01 ? "less than 1" : Math.round(share * 100)}% of ${limits.get(name)}`);
+    return [make("span", { class: "muted" }, name), bar, shown("span", {}, said)];
+  };
+  return make("div", { class: "used" }, ...rows.flatMap(row));
+}
+
+function gauge(share) {
+  const part = Math.max(1, Math.min(100, share * 100));
+  return drawing("svg", { class: "gauge" + (share >= 0.9 ? " s-warning" : ""), viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" },
+    drawing("rect", { class: "all", width: 100, height: 8 }), drawing("rect", { class: "part", width: part, height: 8 }));
 }
 
 // `12 tests, 1 failed`.

@@ -30,6 +30,22 @@ function size(bytes) {
   return (at && bytes < 10 ? bytes.toFixed(1) : Math.round(bytes)) + " " + units[at];
 }
 
+// Memory as podline's own: 412Mi, 1.5Gi.
+function mebi(bytes) {
+  const mebibytes = Math.ceil(bytes / 2 ** 20);
+  if (mebibytes && mebibytes % 1024 === 0) return mebibytes / 1024 + "Gi";
+  return mebibytes < 1000 ? mebibytes + "Mi" : (mebibytes / 1024).toFixed(1) + "Gi";
+}
+
+// A quantity of Kubernetes as a number: 500m, 1Gi.
+function quantity(text) {
+  const [, number, unit] = /^([0-9.]+)([mkMGT]|[KMGT]i)?$/.exec(text ?? "") ?? [];
+  if (number === undefined) return null;
+  const powers = { m: [10, -3], k: [10, 3], M: [10, 6], G: [10, 9], T: [10, 12], Ki: [2, 10], Mi: [2, 20], Gi: [2, 30], Ti: [2, 40] };
+  const [base, power] = powers[unit] ?? [1, 0];
+  return Number(number) * base ** power;
+}
+
 // The pictures of the statuses: drawn, as not every machine's fonts have such characters.
 const pictures = {
   waiting: [false, ""],

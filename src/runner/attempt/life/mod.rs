@@ -4,6 +4,7 @@ mod carry;
 mod hook;
 mod services;
 mod start;
+mod usage;
 mod visit;
 
 pub(super) use start::introduce;
@@ -13,6 +14,8 @@ use std::{collections::BTreeSet, time::Duration};
 use futures::{StreamExt as _, future::BoxFuture, stream::BoxStream};
 use k8s_openapi::api::core::v1::Pod;
 use tokio::time::Instant;
+
+use usage::Measuring;
 
 use super::{FailedPulls, JobExecutor, record::Record};
 use crate::{
@@ -88,6 +91,7 @@ enum Next {
     Service(Option<(String, Result<Vec<u8>, engine::Error>)>),
     Copied(Result<(), engine::Error>),
     Visited,
+    Measured(Option<engine::Usage>),
     Pulling,
     Late,
 }
@@ -129,6 +133,7 @@ pub(super) struct Life<'a> {
     copy: Option<BoxFuture<'static, Result<(), engine::Error>>>,
     /// Somebody looks into the pod.
     visit: Option<BoxFuture<'static, ()>>,
+    measuring: Option<Measuring>,
     last: Option<Pod>,
     observed: Observed,
     /// When a container that is not there yet waits for its image rather than for its start.
@@ -180,6 +185,7 @@ impl<'a> Life<'a> {
             laid: Laid::default(),
             copy: None,
             visit: None,
+            measuring: None,
             last: None,
             observed: Observed::default(),
             pulling: None,
@@ -229,6 +235,7 @@ impl<'a> Life<'a> {
             state = next_of(&mut self.states) => Next::State(state.map(|state| state.map(Box::new))),
             copied = end_of(&mut self.copy) => Next::Copied(copied),
             () = end_of(&mut self.visit) => Next::Visited,
+            usage = end_of(&mut self.measuring) => Next::Measured(usage),
             () = pulling(self.pulling), if self.stage == Stage::Starting => Next::Pulling,
             () = tokio::time::sleep_until(self.late) => Next::Late,
         }
@@ -268,6 +275,12 @@ impl<'a> Life<'a> {
             }
             Next::Copied(Err(error)) => self.not_copied(&error),
             Next::Visited => self.visited(),
+            Next::Measured(usage) => {
+                if let Some(usage) = self.measured(usage) {
+                    record.usage(usage).await;
+                }
+                None
+            }
             Next::Pulling => {
                 // once is enough: the kubelet says no more until it has the image
                 self.pulling = Some(self.late);
@@ -361,6 +374,7 @@ impl<'a> Life<'a> {
                 Mark::Hook(_) => {}
                 Mark::Script => {
                     self.has_script = true;
+                    self.begin_to_measure();
                     record.phase(Phase::Script).await;
                 }
                 Mark::AfterScript => record.phase(Phase::AfterScript).await,
