@@ -192,8 +192,14 @@ impl Record {
                 TraceItem::Mark(mark) => {
                     // What follows in the same chunk belongs to the next section.
                     match mark {
-                        Mark::Script => self.section(Section::StepScript).await,
-                        Mark::AfterScript => self.section(Section::AfterScript).await,
+                        Mark::Script => {
+                            self.section(Section::StepScript).await;
+                            self.phase(Phase::Script).await;
+                        }
+                        Mark::AfterScript => {
+                            self.section(Section::AfterScript).await;
+                            self.phase(Phase::AfterScript).await;
+                        }
                         Mark::Hook(_) => {}
                         Mark::Unhealthy(_) | Mark::Look(_) | Mark::End(_) => self.end_section(),
                     }

@@ -16,7 +16,7 @@ use crate::{
         self, File, FileKind,
         scripted::{Call, Files, Output, ScriptedPods, Step},
     },
-    event::Phase,
+    event::{Phase, Usage},
     pipeline::JobId,
     runner::{
         Settings, Slot,
@@ -147,6 +147,9 @@ struct Report {
     outcome: Outcome,
     phases: Vec<Phase>,
     lines: Vec<String>,
+    usage: Vec<Usage>,
+    /// Phases and lines as they came.
+    order: Vec<String>,
     trace: String,
 }
 
@@ -193,18 +196,25 @@ impl Run {
         };
         let outcome = self.executor.execute(attempt, sender).await;
         self.executor.settle().await;
-        let (mut phases, mut lines) = (Vec::new(), Vec::new());
+        let (mut phases, mut lines, mut usage, mut order) = (vec![], vec![], vec![], vec![]);
         while let Some(event) = receiver.recv().await {
             match event {
-                Event::JobPhase { phase, .. } => phases.push(phase),
-                Event::JobOutput { line, .. } => lines.push(line),
+                Event::JobPhase { phase, .. } => {
+                    order.push(format!("{phase:?}"));
+                    phases.push(phase);
+                }
+                Event::JobOutput { line, .. } => {
+                    order.push(line.clone());
+                    lines.push(line);
+                }
+                Event::JobUsage { usage: used, .. } => usage.push(used),
                 // the trace has it too
                 Event::JobRemark { .. } => {}
                 other => panic!("{other:?}"),
             }
         }
         let trace = std::fs::read_to_string(&outcome.trace).expect("a trace");
-        Report { outcome, phases, lines, trace }
+        Report { outcome, phases, lines, usage, order, trace }
     }
 
     async fn failure(&self) -> (Failure, Option<i32>) {
@@ -222,6 +232,27 @@ impl Run {
         });
         graces.collect()
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_phase_comes_before_what_is_printed_in_it() {
+    let log = vec![Step::UntilCopied, mark("script\nhello"), mark(SUCCESS), Step::Forever];
+    let report = Run::new(ScriptedPods::new(up(), log)).execute().await;
+    assert_eq!(report.order, ["Preparing", "Sources", "Script", "hello"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_script_uses_is_asked_for_every_other_second() {
+    let log =
+        || vec![Step::UntilCopied, mark("script"), Step::Sleep(6 * SECOND), mark(SUCCESS), Step::Forever];
+    let mut pods = ScriptedPods::new(up(), log());
+    pods.usage = Some(engine::Usage { cpu_millis: Some(250), memory_bytes: Some(4096) });
+    let report = Run::new(pods).execute().await;
+    let used = Usage { cpu: Some(0.25), cpu_limit: None, memory: Some(4096), memory_limit: Some(1 << 30) };
+    assert_eq!(report.usage, [used; 3], "after 1, 3 and 5 s");
+    // an engine that cannot tell is no trouble
+    let report = Run::new(ScriptedPods::new(up(), log())).execute().await;
+    assert_eq!((report.outcome.result, report.usage), (AttemptResult::Success, vec![]));
 }
 
 #[tokio::test(start_paused = true)]

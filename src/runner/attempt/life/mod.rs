@@ -375,9 +375,8 @@ impl<'a> Life<'a> {
                 Mark::Script => {
                     self.has_script = true;
                     self.begin_to_measure();
-                    record.phase(Phase::Script).await;
                 }
-                Mark::AfterScript => record.phase(Phase::AfterScript).await,
+                Mark::AfterScript => {}
                 Mark::Unhealthy(port) => {
                     return Some(End::Failed(failure::unhealthy(self.build, port)));
                 }
