@@ -272,6 +272,9 @@ pub struct Finished {
     pub trace: std::path::PathBuf,
     /// How many files its artifacts have.
     pub artifacts: usize,
+    /// How many bytes they have.
+    #[serde(default)]
+    pub artifact_bytes: u64,
     /// The most memory that its build container held, in bytes, where the container's own account says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,

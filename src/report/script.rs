@@ -107,6 +107,7 @@ fn finished(job: &str, took: f64) -> Finished {
         tail: Vec::new(),
         trace: format!(".podline/runs/7/{}.log", job.replace([':', ' ', '[', ']'], "_")).into(),
         artifacts: 0,
+        artifact_bytes: 0,
         memory: None,
         coverage: None,
         tests: None,
@@ -179,11 +180,17 @@ fn build(script: &mut Script) {
     script.say(21.5, "compile", "\u{1b}[32;1m$ cargo build --workspace\u{1b}[0;m");
     script.say(30.0, "compile", "\u{1b}[1m\u{1b}[32m   Compiling\u{1b}[0m serde v1.0.228");
     script.say(22.0, "docs", "$ cargo doc --no-deps");
-    script.end(34.0, Finished { artifacts: 12, ..finished("docs", 13.7) });
+    script.end(34.0, Finished { artifacts: 12, artifact_bytes: 4 << 20, ..finished("docs", 13.7) });
     script.phase(54.0, "compile", Phase::Uploading);
     script.end(
         55.1,
-        Finished { artifacts: 3, coverage: Some(87.5), memory: Some(743 << 20), ..finished("compile", 34.8) },
+        Finished {
+            artifacts: 3,
+            artifact_bytes: 700,
+            coverage: Some(87.5),
+            memory: Some(743 << 20),
+            ..finished("compile", 34.8)
+        },
     );
     script.at(55.1, Event::StageFinished { stage: "build".into(), status: Status::Success });
 }

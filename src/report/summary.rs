@@ -98,8 +98,9 @@ fn row(job: &Job, indent: &str) -> [Cell; 7] {
     let exit = end.and_then(|end| end.exit_code).filter(|code| *code != 0);
     let note = match look {
         Look::Success => {
-            let files =
-                end.filter(|end| end.artifacts > 0).map(|end| text::count(end.artifacts, "artifact file"));
+            let files = end.filter(|end| end.artifacts > 0).map(|end| {
+                format!("{}, {}", text::count(end.artifacts, "artifact file"), text::size(end.artifact_bytes))
+            });
             files.or_else(|| job.reason.clone())
         }
         _ => end.and_then(reason).or_else(|| job.reason.clone()),

@@ -158,6 +158,14 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
+/// The size of files: `3Ki`, `412Mi`.
+pub fn size(size: u64) -> String {
+    match size.div_ceil(1 << 10) {
+        kib @ ..1000 => format!("{kib}Ki"),
+        _ => bytes(size),
+    }
+}
+
 /// A number and its word: `1 job`, `3 jobs`.
 pub fn count(number: usize, word: &str) -> String {
     format!("{number} {word}{}", if number == 1 { "" } else { "s" })

@@ -115,6 +115,8 @@ pub struct Outcome {
     pub trace: std::path::PathBuf,
     /// How many files its artifacts have.
     pub artifacts: usize,
+    /// How many bytes they have.
+    pub artifact_bytes: u64,
     /// The most memory that its build container held, in bytes, where that is known.
     pub memory: Option<u64>,
     /// What its trace says of `coverage`, in percent.
@@ -127,7 +129,16 @@ impl Outcome {
     /// An end that has left nothing, not even a trace.
     pub fn bare(result: AttemptResult) -> Self {
         let trace = std::path::PathBuf::new();
-        Self { result, tail: Vec::new(), trace, artifacts: 0, memory: None, coverage: None, tests: None }
+        Self {
+            result,
+            tail: Vec::new(),
+            trace,
+            artifacts: 0,
+            artifact_bytes: 0,
+            memory: None,
+            coverage: None,
+            tests: None,
+        }
     }
 }
 

@@ -191,6 +191,7 @@ impl Fold {
             attempt.tail.clone_from(&finished.tail);
         }
         attempt.artifacts = finished.artifacts;
+        attempt.artifact_bytes = finished.artifact_bytes;
         attempt.memory = attempt.memory.max(finished.memory);
         attempt.coverage = finished.coverage;
         attempt.tests = finished.tests.as_ref().map(bare_tests);

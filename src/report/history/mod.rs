@@ -132,6 +132,8 @@ pub struct Attempt {
     pub tail: Vec<String>,
     /// How many files its artifacts have.
     pub artifacts: usize,
+    /// How many bytes they have.
+    pub artifact_bytes: u64,
     /// The most CPUs that its build container was seen to use.
     pub cpu: Option<f64>,
     /// The most memory that it held, in bytes.

@@ -156,8 +156,16 @@ impl Execute for JobExecutor {
         self.delete(pod.metadata.name.clone().unwrap_or_default(), grace);
         record.close(&result).await;
         let coverage = build.coverage.as_ref().and_then(|pattern| covered(pattern, &trace));
-        let (artifacts, tests) = (taken.files, taken.tests);
-        Outcome { result, tail: record.tail(), trace, artifacts, memory, coverage, tests }
+        Outcome {
+            result,
+            tail: record.tail(),
+            trace,
+            artifacts: taken.files,
+            artifact_bytes: taken.bytes,
+            memory,
+            coverage,
+            tests: taken.tests,
+        }
     }
 }
 

@@ -100,6 +100,7 @@ impl Dispatcher {
             tail: outcome.tail,
             trace: outcome.trace,
             artifacts: outcome.artifacts,
+            artifact_bytes: outcome.artifact_bytes,
             memory: outcome.memory,
             coverage: outcome.coverage,
             tests: outcome.tests,

@@ -90,6 +90,8 @@ pub struct Source<'a> {
 pub struct Taken {
     /// How many files.
     pub files: usize,
+    /// How many bytes they have.
+    pub bytes: u64,
     /// What the runner says of it, line by line.
     pub lines: Vec<String>,
     /// What JUnit reports say, where there are some.
@@ -216,6 +218,7 @@ impl ArtifactStore {
             let untracked = artifacts.untracked.then_some(source.tracked);
             let wanted = Wanted { paths: &paths, exclude: &exclude, untracked };
             let stored = archive(build, wanted, source, &into, &mut taken.lines).await?;
+            taken.bytes = content(&into);
             kept.archive = (stored > 0).then_some(into);
             taken.files = stored;
         }
@@ -253,6 +256,14 @@ impl ArtifactStore {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<JobId, Kept>> {
         lock(&self.kept)
     }
+}
+
+/// How many bytes the files of an archive have; of one that cannot be read, none.
+fn content(archive: &Path) -> u64 {
+    let Ok(file) = std::fs::File::open(archive) else { return 0 };
+    let mut archive = tar::Archive::new(file);
+    let entries = archive.entries_with_seek().into_iter().flatten();
+    entries.filter_map(|entry| Some(entry.ok()?.size())).sum()
 }
 
 /// Where the files of a kind lie that a job has left in the folder of its pipeline.

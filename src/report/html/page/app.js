@@ -101,7 +101,7 @@ function note_of(job) {
   if (job.reason) return job.reason;
   if (last?.failure) return last.failure.message.split("\n")[0];
   if (last?.tests?.total) notes.push(sum_of(last.tests));
-  if (last?.artifacts) notes.push(`${last.artifacts} artifact file${last.artifacts === 1 ? "" : "s"}`);
+  if (last?.artifacts) notes.push(artifacts_of(last));
   if (last?.coverage != null) notes.push(`${last.coverage}% coverage`);
   return notes.join(", ");
 }
@@ -169,7 +169,7 @@ function draw_job() {
   if (attempt?.exit_code) facts.push(`exit code ${attempt.exit_code}`);
   if (attempt?.tests?.total) facts.push(sum_of(attempt.tests));
   if (attempt?.memory) facts.push(`${mebi(attempt.memory)} memory`);
-  if (attempt?.artifacts) facts.push(`${attempt.artifacts} artifact file${attempt.artifacts === 1 ? "" : "s"}`);
+  if (attempt?.artifacts) facts.push(artifacts_of(attempt));
   if (attempt?.coverage != null) facts.push(`${attempt.coverage}% coverage`);
   byId("job-facts").textContent = facts.join(" · ");
   const failure = attempt?.failure, reason = failure?.message ?? job.reason;

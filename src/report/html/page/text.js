@@ -37,6 +37,8 @@ function mebi(bytes) {
   return mebibytes < 1000 ? mebibytes + "Mi" : (mebibytes / 1024).toFixed(1) + "Gi";
 }
 
+const artifacts_of = ({ artifacts, artifact_bytes: bytes }) => `${artifacts} artifact file${artifacts === 1 ? "" : "s"}` + (bytes ? ", " + size(bytes) : "");
+
 // A quantity of Kubernetes as a number: 500m, 1Gi.
 function quantity(text) {
   const [, number, unit] = /^([0-9.]+)([mkMGT]|[KMGT]i)?$/.exec(text ?? "") ?? [];
