@@ -70,20 +70,20 @@ impl Act {
         }
     }
 
-    /// Whether it can be done with a job now. A job of a child pipeline is retried with that.
-    fn suits(self, path: &str, job: &Job) -> bool {
-        let is_below = path != job.name;
+    /// Whether it can be done with a job now. Once its pipeline has ended, a job of a child pipeline is retried with
+    /// the trigger job.
+    fn suits(self, model: &Model, path: &str, job: &Job) -> bool {
         match self {
             Self::Log => job.attempt > 0 && job.runner.is_some(),
-            Self::Retry => job.attempt > 0 && job.is_done() && !is_below,
+            Self::Retry => job.attempt > 0 && job.is_done() && model.goes_on(path),
             Self::Play => matches!(job.status, Status::Manual | Status::Scheduled),
             Self::Cancel => matches!(job.look(), Look::Running | Look::Waiting),
         }
     }
 
     /// What can be done with a job now.
-    pub(super) fn suiting(path: &str, job: &Job) -> Vec<Self> {
-        Self::ALL.into_iter().filter(|act| act.suits(path, job)).collect()
+    pub(super) fn suiting(model: &Model, path: &str, job: &Job) -> Vec<Self> {
+        Self::ALL.into_iter().filter(|act| act.suits(model, path, job)).collect()
     }
 }
 
@@ -106,11 +106,12 @@ impl Hand {
     /// are several, the first of them is chosen, for the next key.
     fn act(&mut self, act: Act, model: &Model) -> Option<Deed> {
         let jobs = model.all_jobs();
-        let suits = |path: &String| jobs.iter().any(|(name, job)| name == path && act.suits(name, job));
+        let suits =
+            |path: &String| jobs.iter().any(|(name, job)| name == path && act.suits(model, name, job));
         let job = match self.chosen.clone().filter(suits) {
             Some(chosen) => chosen,
             None => {
-                let mut suiting = jobs.iter().filter(|(path, job)| act.suits(path, job));
+                let mut suiting = jobs.iter().filter(|(path, job)| act.suits(model, path, job));
                 let first = suiting.next()?.0.clone();
                 if suiting.next().is_some() {
                     self.chosen = Some(first);
@@ -201,6 +202,19 @@ mod tests {
         assert_eq!(pressed(108, "jk").0.chosen.as_deref(), Some("unit: [nightly]"));
         assert_eq!(pressed(108, "jkkkkkkkkkkkk").0.chosen.as_deref(), Some("compile"));
         assert_eq!(pressed(108, "j\u{1b}").0.chosen, None);
+    }
+
+    #[test]
+    fn a_job_of_a_child_pipeline_runs_again_while_that_goes_on() {
+        let acts = |seconds| {
+            let model = script::until(&script::family(), Duration::from_secs(seconds));
+            let jobs = model.all_jobs();
+            let (path, job) = jobs.iter().find(|(path, _)| path == "tests/style").expect("it is there");
+            Act::suiting(&model, path, job)
+        };
+        assert_eq!(acts(5), [Act::Log, Act::Cancel]);
+        assert_eq!(acts(7), [Act::Log, Act::Retry]);
+        assert_eq!(acts(13), [Act::Log]);
     }
 
     #[test]

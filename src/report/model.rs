@@ -235,6 +235,16 @@ impl Model {
             .collect()
     }
 
+    /// Whether the pipeline of a job, named as in [`Self::all_jobs`], has not ended.
+    pub fn goes_on(&self, path: &str) -> bool {
+        if self.jobs.values().any(|job| job.name == path) {
+            return self.end.is_none();
+        }
+        let below = |job: &Job| path.strip_prefix(&job.name).and_then(|rest| rest.strip_prefix('/'));
+        let mut children = self.jobs.values().filter_map(|job| Some((job.child.as_ref()?, below(job)?)));
+        children.any(|(child, rest)| child.goes_on(rest))
+    }
+
     /// Counts over all jobs, also those of child pipelines.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();

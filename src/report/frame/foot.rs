@@ -41,7 +41,7 @@ impl View<'_> {
             lines.push((Label::Manual, wait));
         }
         if let Some((path, job)) = &self.chosen {
-            let acts: Vec<_> = Act::suiting(path, job).iter().map(act).collect();
+            let acts: Vec<_> = Act::suiting(self.model, path, job).iter().map(act).collect();
             let acts =
                 if acts.is_empty() { "nothing to do".to_owned() } else { acts.join(self.theme.separator()) };
             lines.push((Label::Help, format!("{}: {acts}", text::bare(path))));

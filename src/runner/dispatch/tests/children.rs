@@ -209,3 +209,18 @@ async fn no_more_jobs_of_a_child_start_than_there_is_room_for() {
     run.call().await.end(AttemptResult::Success);
     assert_eq!(run.end().await.0.status, Status::Success);
 }
+
+#[tokio::test(start_paused = true)]
+async fn somebody_may_retry_a_job_of_a_child_pipeline_while_that_goes_on() {
+    let parent = vec![bridge("child", "build", Some("depend"))];
+    let mut run = start(parent, vec![vec![job("unit", "test"), job("slow", "test")]]);
+    let (unit, slow) = (run.call().await, run.call().await);
+    unit.end(failed());
+    let is_finished = |event: &Event| matches!(event.place().1, Event::JobFinished(_));
+    while !run.events.recv().await.is_some_and(|event| is_finished(&event)) {}
+    run.wish(Control::Wish(Wish::Retry("child/unit".into()))).await;
+    run.call().await.end(AttemptResult::Success);
+    slow.end(AttemptResult::Success);
+    let (summary, _) = run.end().await;
+    assert_eq!(summary.status, Status::Success, "the trigger job has waited for it");
+}
