@@ -4,68 +4,97 @@
 
 use std::{path::Path, process::Command};
 
-use crate::support::Project;
+use crate::support::{
+    Project,
+    pty::{OnTerminal, Terminal},
+};
 
-/// What a shell says of a script in a project, with podline on its PATH; `None` where there is no such shell.
-fn shell(name: &str, project: &Project, script: &str) -> Option<String> {
+fn path_with_podline() -> String {
+    let programs = Path::new(env!("CARGO_BIN_EXE_podline")).parent().expect("a program is in a folder");
+    format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default())
+}
+
+/// Jobs whose names a shell has to be told of.
+const NAMES: &str = "
+stages: [build, test]
+default: { image: none }
+compile: { stage: build, script: 'true' }
+'unit: [fast]': { stage: test, script: 'true' }
+'unit: [thorough]': { stage: test, script: 'true' }
+lint:docs: { stage: test, script: 'true' }
+lint:rust: { stage: test, script: 'true' }
+";
+
+/// A shell with podline's completions at which somebody types; `None` where there is no such shell.
+fn typing(name: &str, arguments: &[&str], project: &Project, begin: &str) -> Option<Terminal> {
+    let path = path_with_podline();
     if Command::new(name).arg("--version").output().is_err() {
         eprintln!("skipped: {name} is not installed");
         return None;
     }
-    let programs = Path::new(env!("CARGO_BIN_EXE_podline")).parent().expect("a program is in a folder");
-    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
-    let output = Command::new(name)
-        .args(["-c", script])
-        .current_dir(project.path())
+    let home = project.path().join("home");
+    std::fs::create_dir_all(&home).expect("a folder");
+    let shell = OnTerminal::program(Path::new(name), arguments.iter().copied())
+        .folder(&project.path())
         .env("PATH", path)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .output()
-        .expect("a shell can be started");
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{stderr}");
-    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+        .env("HOME", home)
+        .env("XDG_CONFIG_HOME", project.path().join("home"))
+        .env("PS1", "> ");
+    let mut shell = shell.size(120, 24).start();
+    shell.press(&format!("{begin}; echo rea''dy\n")).until_text("ready");
+    prompted(&mut shell);
+    Some(shell)
 }
 
-/// What bash offers for a line whose words these are.
-fn in_bash(project: &Project, words: &str) -> Option<Vec<String>> {
-    let script = format!(
-        "source <(podline completions bash)
-         COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMP_TYPE=9
-         _clap_complete_podline podline \"${{COMP_WORDS[COMP_CWORD]}}\" 2>/dev/null
-         printf '%s\\n' \"${{COMPREPLY[@]}}\""
-    );
-    Some(shell("bash", project, &script)?.lines().map(str::to_owned).collect())
+/// Waits for an empty line to type in: what is typed before goes to the terminal, and not to who edits the line.
+fn prompted(shell: &mut Terminal) {
+    shell.until("a prompt", |screen| screen.contents().trim_end().ends_with("\n>"));
+}
+
+/// What a line becomes by a tab, from the prompt on.
+fn completed(shell: &mut Terminal, typed: &str, wanted: &str) {
+    shell.press(&format!("{typed}\t")).until_text(wanted);
+    // Ctrl-U takes the line away
+    shell.press("\u{15}");
+    prompted(shell);
 }
 
 #[test]
-fn bash_completes_the_names_of_jobs() {
-    let project = Project::fixture("failing");
-    let Some(jobs) = in_bash(&project, "podline run s") else { return };
-    assert_eq!(jobs, ["style", "slow"]);
-    let jobs = in_bash(&project, "podline explain comp").expect("bash is here");
-    assert_eq!(jobs, ["compile"]);
-    let commands = in_bash(&project, "podline expl").expect("bash is here");
-    assert_eq!(commands, ["explain"]);
+fn bash_completes_names_of_jobs_with_colons_spaces_and_brackets() {
+    let project = Project::with(NAMES);
+    let begin = "source <(podline completions bash)";
+    let Some(mut bash) = typing("bash", &["--norc", "--noprofile", "-i"], &project, begin) else { return };
+    completed(&mut bash, "podline expl", "podline explain");
+    completed(&mut bash, "podline explain comp", "podline explain compile");
+    completed(&mut bash, "podline explain un", "podline explain unit:\\ \\[");
+    completed(&mut bash, "podline log unit:\\ \\[f", "podline log unit:\\ \\[fast\\]");
+    completed(&mut bash, "podline run 'unit: [th", "podline run 'unit: [thorough]'");
+    completed(&mut bash, "podline run lint:r", "podline run lint:rust");
+    completed(&mut bash, "podline run compile lint:d", "podline run compile lint:docs");
     project.write(".gitlab-ci.yml", "wrong: [");
-    let jobs = in_bash(&project, "podline run s").expect("bash is here");
-    assert_eq!(jobs, [""], "a file with mistakes completes nothing, and says nothing");
+    completed(&mut bash, "podline pod comp", "podline pod comp");
+    bash.press("echo do''ne\n").until_text("done");
+    assert!(!bash.screen().contains("error"), "a file with mistakes completes nothing, and says nothing");
 }
 
 #[test]
 fn fish_completes_the_names_of_jobs_with_their_stages() {
-    let project = Project::fixture("failing");
-    let script = "podline completions fish | source; complete --do-complete 'podline run s'";
-    let Some(offered) = shell("fish", &project, script) else { return };
-    assert!(offered.contains("slow\tjob of stage test"), "{offered}");
+    let project = Project::with(NAMES);
+    let begin = "function fish_prompt; echo '> '; end; podline completions fish | source";
+    let Some(mut fish) = typing("fish", &["--no-config", "--interactive"], &project, begin) else { return };
+    completed(&mut fish, "podline explain comp", "podline explain compile");
+    completed(&mut fish, "podline run lint:r", "podline run lint:rust");
+    fish.press("podline log un\t").until_text("podline log unit:\\ \\[").until_text("job of stage test");
 }
 
 #[test]
-fn zsh_takes_the_completions() {
-    let project = Project::fixture("failing");
-    let script = "autoload -U compinit && compinit -u -d $PWD/.zcompdump; source <(podline completions zsh); \
-                  print -r -- $_comps[podline]";
-    let Some(function) = shell("zsh", &project, script) else { return };
-    assert_eq!(function.trim(), "_clap_dynamic_completer_podline");
+fn zsh_completes_names_of_jobs_with_colons_spaces_and_brackets() {
+    let project = Project::with(NAMES);
+    let begin = "autoload -U compinit && compinit -u -d $PWD/.zcompdump; source <(podline completions zsh)";
+    let Some(mut zsh) = typing("zsh", &["-f", "-i"], &project, begin) else { return };
+    completed(&mut zsh, "podline explain comp", "podline explain compile");
+    completed(&mut zsh, "podline run lint:r", "podline run lint:rust");
+    completed(&mut zsh, "podline log un", "podline log unit:\\ \\[");
 }
 
 #[test]

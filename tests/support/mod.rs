@@ -4,6 +4,8 @@ pub(crate) mod chromium;
 pub(crate) mod cluster;
 pub(crate) mod engine;
 pub(crate) mod lab;
+#[cfg(unix)]
+pub(crate) mod pty;
 mod run;
 pub(crate) mod wire;
 
