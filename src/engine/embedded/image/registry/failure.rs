@@ -26,6 +26,12 @@ impl From<std::io::Error> for PullError {
     }
 }
 
+/// The first of all causes: what a client was doing when it came up is known.
+fn root(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.last().unwrap_or(error).to_string()
+}
+
 /// What a registry's refusal means.
 pub(super) fn told(registry: &str, failure: &Failure) -> PullError {
     let login = format!("`docker login {registry}` gives podline its credentials");
@@ -56,7 +62,7 @@ pub(super) fn told(registry: &str, failure: &Failure) -> PullError {
             format!("`{registry}` answered {code}: {}", message.trim())
         }
         Failure::RequestError(error) if is_unreachable => {
-            format!("`{registry}` cannot be reached: {}", chain(error))
+            format!("`{registry}` cannot be reached: {}", root(error))
         }
         other => format!("`{registry}`: {}", chain(other)),
     };
