@@ -171,6 +171,34 @@ unit:
 
 #[cfg(target_os = "linux")]
 #[test]
+fn a_pipeline_that_waits_for_somebody_lets_the_push_go() {
+    let project = pushable(
+        "stages: [build, gate]\nimage: busybox:1.36\nbuild: { stage: build, script: 'true' }\n\
+         deploy: { stage: gate, script: 'true', when: manual, allow_failure: false }\n",
+        ANYWHERE,
+    );
+    let seen = push_alone(&project, &["origin", "main"]).expect(0);
+    assert!(seen.stderr.contains("pipeline waits for a manual job"), "{seen}");
+    assert_eq!(refs(&project), "refs/heads/main");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn only_the_jobs_that_the_settings_name_and_what_they_need_run_before_a_push() {
+    let project = pushable(
+        "image: busybox:1.36\nbuild: { script: 'true' }\nunit: { script: 'true', needs: [build] }\n\
+         slow: { script: exit 1 }\n",
+        &format!("{ANYWHERE}[hook]\njobs = [\"unit\", \"of another branch\"]\n"),
+    );
+    let seen = push_alone(&project, &["origin", "main"]).expect(0);
+    assert!(seen.stderr.contains("to main: unit on this machine"), "{seen}");
+    assert!(seen.stderr.contains("2 jobs in 1 stage"), "{seen}");
+    assert!(!seen.stderr.contains("slow"), "{seen}");
+    assert_eq!(refs(&project), "refs/heads/main");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn all_refs_of_a_push_share_its_time_budget() {
     let slow = "image: busybox:1.36\nunit:\n  script: [sleep 60]\n";
     let project = pushable(slow, &format!("{ANYWHERE}[hook]\nbudget = \"2s\"\n"));
