@@ -2,58 +2,28 @@
 
 #![expect(clippy::print_stderr, reason = "a test that cannot run says why")]
 
-use std::{
-    io::{Read as _, Write as _},
-    process::{Command, Stdio},
-};
+use std::process::Command;
 
 use crate::{
     kind::run,
-    support::{Project, Seen, cluster, engine},
+    support::{
+        Project, cluster, engine,
+        pty::{Ended, OnTerminal},
+    },
 };
 
 /// What a run says when it stops.
 const STOPS: &str = "Enter goes on, Ctrl-C ends the run";
 
 /// Runs podline in a terminal and answers each stop; gives the number of stops, what was shown, the exit code.
-fn in_a_terminal(project: &Project, arguments: &str, answer: &[u8]) -> Option<(usize, Seen)> {
-    let version = Command::new("script").arg("--version").output();
-    if !version.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("util-linux")) {
-        eprintln!("skipped: util-linux' `script` is not installed");
-        return None;
+fn in_a_terminal(project: &Project, arguments: &str, columns: u16, answer: &str) -> (usize, Ended) {
+    let mut run = OnTerminal::podline(project, arguments.split(' ')).size(columns, 24).start();
+    let mut stops = 0;
+    while run.until_more_of(STOPS, stops) {
+        stops += 1;
+        run.press(answer);
     }
-    let podline = env!("CARGO_BIN_EXE_podline");
-    let command = format!("stty columns 80 rows 24 -echo; exec '{podline}' {arguments}");
-    let mut child = Command::new("script")
-        .args(["--quiet", "--return", "--command", &command, "/dev/null"])
-        .current_dir(project.path())
-        .env("TERM", "xterm-256color")
-        .env("LC_ALL", "C.UTF-8")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env_remove("CI")
-        .env_remove("NO_COLOR")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("script can be started");
-    let mut keys = child.stdin.take().expect("stdin is piped");
-    let mut screen = child.stdout.take().expect("stdout is piped");
-    let (mut shown, mut buffer, mut stops) = (Vec::new(), [0; 4096], 0);
-    loop {
-        let read = screen.read(&mut buffer).expect("a terminal can be read");
-        if read == 0 {
-            break;
-        }
-        shown.extend_from_slice(&buffer[..read]);
-        let now = String::from_utf8_lossy(&shown).matches(STOPS).count();
-        for _ in stops..now {
-            keys.write_all(answer).expect("a terminal takes keys");
-        }
-        stops = now;
-    }
-    let status = child.wait().expect("it ends");
-    let stdout = String::from_utf8_lossy(&shown).replace('\r', "");
-    Some((stops, Seen { code: status.code(), stdout, stderr: String::new() }))
+    (stops, run.end())
 }
 
 /// Where the jobs of these tests run.
@@ -69,16 +39,31 @@ fn a_run_stops_before_each_stage_and_each_job_until_enter() {
     let Some(place) = place() else { return };
     let project = Project::fixture("tour/01-stages");
     let arguments = format!("run {place} --step --color never");
-    let Some((stops, seen)) = in_a_terminal(&project, &arguments, b"\n") else { return };
-    let seen = seen.expect(0);
+    let (stops, seen) = in_a_terminal(&project, &arguments, 80, "\n");
+    let seen = seen.expect(0).everything;
     assert_eq!(stops, 3 + 4, "{seen}");
-    let said = |line: &str| seen.stdout.contains(line);
-    assert!(said("next: stage `test`: it has the jobs `unit` and `style`"), "{seen}");
-    assert!(said("      all jobs up to stage `build` are done"), "{seen}");
-    assert!(said("next: `unit`: a pod is made, and runs the command of its script"), "{seen}");
+    assert!(seen.contains("next: stage `test`: it has the jobs `unit` and `style`"), "{seen}");
+    assert!(seen.contains("      all jobs up to stage `build` are done"), "{seen}");
+    assert!(seen.contains("next: `unit`: a pod is made, and runs the command of its script"), "{seen}");
     // a job has not begun before somebody let it
-    let (stop, start) = (seen.stdout.find("next: `upload`"), seen.stdout.find("[upload] started"));
+    let (stop, start) = (seen.find("next: `upload`"), seen.find("[upload] started"));
     assert!(stop.is_some() && stop < start, "{seen}");
+}
+
+/// What is said before the first stage, its job and the next stage.
+#[test]
+fn a_stop_fits_a_narrow_and_a_wide_terminal() {
+    let Some(place) = place() else { return };
+    for columns in [40, 200] {
+        let project = Project::fixture("tour/01-stages");
+        let arguments = format!("run {place} --step --color never");
+        let (_, seen) = in_a_terminal(&project, &arguments, columns, "\n");
+        let seen = seen.expect(0).everything;
+        let stops: Vec<&str> = seen.split("next: ").skip(1).take(3).collect();
+        let said = |stop: &&str| stop.split("the run").next().map(|said| format!("next: {said}the run"));
+        let stops: Vec<_> = stops.iter().filter_map(said).collect();
+        insta::assert_snapshot!(format!("step_{columns}"), stops.join("\n\n"));
+    }
 }
 
 #[test]
@@ -86,10 +71,10 @@ fn ctrl_c_ends_a_run_that_stops() {
     let Some(place) = place() else { return };
     let project = Project::fixture("tour/01-stages");
     let arguments = format!("run {place} --step --color never");
-    let Some((stops, seen)) = in_a_terminal(&project, &arguments, b"\x03") else { return };
-    let seen = seen.expect(130);
+    let (stops, seen) = in_a_terminal(&project, &arguments, 80, "\u{3}");
+    let seen = seen.expect(130).everything;
     assert_eq!(stops, 1, "{seen}");
-    assert!(!seen.stdout.contains("[compile] started"), "{seen}");
+    assert!(!seen.contains("[compile] started"), "{seen}");
 }
 
 #[test]

@@ -1,187 +1,410 @@
-//! `podline run` in a real pseudo-terminal, made by util-linux' `script`.
+//! `podline run` and `podline shell` in a real pseudo-terminal.
 
+#![cfg(unix)]
 #![expect(clippy::print_stderr, reason = "a test that cannot run says why")]
 
-use std::{
-    io::{Read as _, Write as _},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+use podline::{
+    event::{Event, Outline, OutlineJob},
+    report::{
+        Hands, Printer, Surroundings, follow,
+        printer::{Color, View},
+    },
+};
+use regex::{Captures, Regex};
+use rustix::process::Signal;
+
+use crate::support::{
+    Project, cluster,
+    pty::{OnTerminal, Terminal},
 };
 
-use crate::support::{Project, Seen, cluster};
-
-const HIDE_CURSOR: &str = "\u{1b}[?25l";
-const SHOW_CURSOR: &str = "\u{1b}[?25h";
-/// What the view is taken away with.
-const CLEAR_BELOW: &str = "\u{1b}[J";
-
-/// podline in a terminal of 80 columns and 24 lines; `None` where there is no cluster or no terminal.
-fn terminal(project: &Project, arguments: &str) -> Option<Command> {
-    let version = Command::new("script").arg("--version").output();
-    if !version.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("util-linux")) {
-        eprintln!("skipped: util-linux' `script` is not installed");
-        return None;
-    }
-    if !cluster::is_up() {
-        return None;
-    }
-    let podline = env!("CARGO_BIN_EXE_podline");
-    // what somebody waits for in vain ends the test, and not the patience of who runs it
-    let podline = format!("timeout --foreground 120 '{podline}' {arguments}");
-    let inner = format!("stty columns 80 rows 24; {podline}; code=$?; stty -a; exit $code");
-    let mut command = Command::new("script");
-    command
-        .args(["--quiet", "--return", "--command", &inner, "/dev/null"])
-        .current_dir(project.path())
-        .env("TERM", "xterm-256color")
-        .env("PAGER", "cat")
-        .env("LC_ALL", "C.UTF-8")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env_remove("CI")
-        .env_remove("NO_COLOR")
-        .stdin(Stdio::null());
-    Some(command)
+/// Runs on this machine's own files, without a cluster: for what is about the terminal alone.
+#[cfg(target_os = "linux")]
+struct Here {
+    project: Project,
+    machine: tempfile::TempDir,
 }
 
-/// What it shows when nobody types.
-fn in_a_terminal(project: &Project, arguments: &str) -> Option<Seen> {
-    Some(Seen::of(&terminal(project, arguments)?.output().expect("script can be started")))
+#[cfg(target_os = "linux")]
+impl Here {
+    fn with(configuration: &str) -> Self {
+        Self { project: Project::with(configuration), machine: tempfile::tempdir().expect("a folder") }
+    }
+
+    fn podline(&self, arguments: &str) -> OnTerminal {
+        OnTerminal::podline(&self.project, arguments.split(' '))
+            .env("DOCKER_HOST", "unix:///nowhere/docker.sock")
+            .env("PODLINE_STATE", self.machine.path().join("state"))
+            .env("PODLINE_CACHE", self.machine.path().join("cache"))
+    }
+
+    fn run(&self) -> OnTerminal {
+        self.podline("run --engine embedded --image-fallback host")
+    }
+}
+
+/// Every state that a live view shows: done, failed but allowed, running, waiting for a job, for a stage, for
+/// somebody.
+#[cfg(target_os = "linux")]
+const STATES: &str = r#"
+stages: [build, test, deploy]
+default: { image: none }
+compile: { stage: build, script: echo compiled }
+unit:
+  stage: test
+  parallel: { matrix: [{ KIND: [fast, thorough] }] }
+  script: 'echo "tests of the $KIND kind" && sleep 600'
+style: { stage: test, script: exit 3, allow_failure: true }
+report: { stage: test, needs: ["unit: [fast]"], script: echo report }
+publish: { stage: deploy, script: echo published }
+production: { stage: deploy, script: echo deployed, environment: production }
+"#;
+
+/// A screen without what differs from run to run; what stands right of that stays where it is.
+#[cfg(target_os = "linux")]
+fn settled(screen: &str) -> String {
+    let replace = |pattern: &str, text: &str, with: &dyn Fn(usize) -> String| {
+        let pattern = Regex::new(pattern).expect("a pattern");
+        pattern.replace_all(text, |found: &Captures<'_>| with(found[0].len())).into_owned()
+    };
+    let screen = replace("[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]", screen, &|_| "⠿".to_owned());
+    let screen = replace(r" {2,}[0-9.]+s\b", &screen, &|length| format!("{:>length$}", "#s"));
+    let screen = replace(r" [0-9.]+s\b", &screen, &|_| " #s".to_owned());
+    replace(r"[0-9.]+/1 cpu  [0-9]+Mi/1Gi *", &screen, &|length| format!("{:<length$}", "#.#/1 cpu  #Mi/1Gi"))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_live_view_at_40_80_and_200_columns() {
+    for columns in [40, 80, 200] {
+        let here = Here::with(STATES);
+        let mut run = here.run().size(columns, 24).start();
+        run.until("both kinds of tests, and the end of `style`", |screen| {
+            let screen = screen.contents();
+            screen.matches("  tests of th").count() == 2 && screen.contains("1 of 4 done")
+        });
+        let holds_limits = !run.screen().contains("not enforced");
+        if columns == 200 && holds_limits {
+            run.until("what both use", |screen| screen.contents().matches("/1 cpu").count() == 2);
+        }
+        if columns < 200 || holds_limits {
+            let screen = run.screen();
+            // what is above was said of this machine
+            let view = screen.split_once("preparing this machine").map_or("", |(_, view)| view);
+            insta::assert_snapshot!(format!("live_{columns}"), settled(view));
+        }
+        run.press("q");
+        run.end().expect(130);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_view_fits_a_terminal_whose_size_changes() {
+    let here = Here::with(STATES);
+    let mut run = here.run().size(100, 30).start();
+    run.until_text("tests of the thorough kind");
+    for (columns, lines) in [(50, 30), (36, 12), (120, 8), (80, 24)] {
+        run.resize(columns, lines).until("a view of the new size", |screen| {
+            let rows: Vec<_> = screen.rows(0, columns).collect();
+            let at = screen.cursor_position().0;
+            // the totals stand right above the cursor, and nothing is broken at the edge
+            at > 0
+                && rows[usize::from(at) - 1].contains("of 7 done")
+                && (0..lines).all(|row| !screen.row_wrapped(row))
+        });
+    }
+    run.press("q");
+    let ended = run.end().expect(130);
+    assert!(!ended.everything.contains(" done"), "nothing of the view stays:\n{}", ended.everything);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_hundred_jobs_never_take_more_lines_than_the_terminal_has() {
+    let here = Here::with(
+        "stages: [test]\ntest: { stage: test, image: none, parallel: 100, script: echo shard $CI_NODE_INDEX }\n",
+    );
+    let mut run = here.run().size(80, 12).start();
+    run.until_text("of 100 done");
+    let ended = run.end().expect(0);
+    // a line of the view that had scrolled away would still be there
+    assert!(!ended.everything.contains(" done"), "{}", ended.everything);
+    assert_eq!(ended.everything.matches("100 jobs in 1 stage").count(), 1, "{}", ended.everything);
+    assert!(ended.everything.contains("pipeline succeeded"), "{}", ended.everything);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn where_nothing_can_move_a_run_is_shown_line_by_line() {
+    let table = [("TERM", "dumb"), ("CI", "true")];
+    for (name, value) in table {
+        let here = Here::with("job: { image: none, script: echo hello }\n");
+        let mut run = here.run().env(name, value).start();
+        let ended = run.end().expect(0);
+        assert!(ended.everything.contains("job | hello"), "{name}: {}", ended.everything);
+        assert!(!run.raw().contains("\u{1b}[?25l") && !run.raw().contains("\u{1b}[J"), "{:?}", run.raw());
+        let colours = run.raw().contains('\u{1b}');
+        assert_eq!(
+            colours,
+            name == "CI",
+            "a service shows colours, a dumb terminal has none: {:?}",
+            run.raw()
+        );
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn without_colours_the_view_moves_all_the_same() {
+    let here = Here::with("job:\n  image: none\n  script: printf '\\033[31mred\\033[0m'\n");
+    let mut run = here.run().env("NO_COLOR", "1").start();
+    run.end().expect(0);
+    assert!(run.raw().contains("\u{1b}[?25l"), "{:?}", run.raw());
+    // what moves the cursor ends in another letter
+    let colours = run.raw().split('\u{1b}').filter(|part| {
+        part.strip_prefix('[').is_some_and(|rest| {
+            rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m')
+        })
+    });
+    assert_eq!(colours.count(), 0, "{:?}", run.raw());
+}
+
+/// Whether the terminal is as a shell leaves it to programs.
+fn is_restored(terminal: &Terminal) -> bool {
+    terminal.has_cursor() && terminal.is_cooked()
+}
+
+/// What somebody does to end a run.
+#[cfg(target_os = "linux")]
+type End<'e> = &'e dyn for<'t> Fn(&'t mut Terminal) -> &'t mut Terminal;
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_terminal_is_as_it_was_however_a_run_is_ended() {
+    let ends: [(&str, End<'_>); 5] = [
+        ("q", &|run| run.press("q")),
+        ("Ctrl-C", &|run| run.press("\u{3}")),
+        ("Ctrl-C twice", &|run| run.press("\u{3}").until_text("canceling").press("\u{3}")),
+        ("SIGTERM", &|run| run.signal(Signal::TERM)),
+        ("Ctrl-\\", &|run| run.press("\u{1c}")),
+    ];
+    for (name, end) in ends {
+        // what an interrupt lets run is what the next one ends
+        let after = if name.contains("twice") { "sleep 600" } else { "'true'" };
+        let job = format!("job: {{ image: none, script: echo begun && sleep 600, after_script: {after} }}\n");
+        let here = Here::with(&job);
+        let mut run = here.run().start();
+        run.until_text("begun");
+        assert!(!is_restored(&run), "{name}: the view has the terminal");
+        end(&mut run);
+        let ended = run.end().expect(130);
+        assert!(is_restored(&run), "{name}: {}", ended.everything);
+        assert!(ended.everything.contains("pipeline canceled"), "{name}: {}", ended.everything);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_stopped_run_leaves_the_terminal_and_comes_back() {
+    let here = Here::with("job: { image: none, script: echo begun && sleep 600 }\n");
+    let mut run = here.run().start();
+    run.until_text("begun");
+    run.press("\u{1a}").until_stopped();
+    assert!(is_restored(&run), "{}", run.screen());
+    assert!(!run.screen().contains("of 1 done"), "{}", run.screen());
+    run.signal(Signal::CONT).until_text("of 1 done");
+    assert!(!is_restored(&run), "the view has the terminal again");
+    run.press("q");
+    run.end().expect(130);
+    assert!(is_restored(&run));
+}
+
+#[test]
+fn after_a_panic_the_terminal_is_as_it_was_and_the_reason_can_be_read() {
+    let own = std::env::current_exe().expect("a test is a program");
+    let arguments = ["--exact", "terminal::a_view_whose_program_panics", "--ignored", "--nocapture"];
+    let mut view = OnTerminal::program(&own, arguments).start();
+    view.until_text("0 of 1 done");
+    assert!(!is_restored(&view), "the view has the terminal");
+    // `c` cancels the job, of which this program makes a panic
+    view.press("c");
+    let ended = view.end();
+    assert!(is_restored(&view), "{}", ended.everything);
+    assert!(ended.everything.contains("somebody has pressed a key"), "{}", ended.everything);
+}
+
+#[test]
+#[ignore = "another test starts it in a terminal"]
+fn a_view_whose_program_panics() {
+    let surroundings = Surroundings {
+        color: Color::Never,
+        view: Some(View::Live),
+        no_color: false,
+        term: Some("xterm".to_owned()),
+        ci: false,
+        unicode: true,
+        stdout_is_terminal: true,
+        stderr_is_terminal: true,
+        columns: None,
+        folder: None,
+    };
+    let printer = Printer::new(&surroundings);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let (sender, events) = tokio::sync::mpsc::channel(1);
+        let (wishes, mut wished) = tokio::sync::mpsc::channel(1);
+        let work = async {
+            sender.send(Event::PipelineStarted(outline())).await.expect("the view takes events");
+            let runner = Some("runner".to_owned());
+            let started = Event::JobStarted { job: "job".to_owned(), attempt: 1, runner };
+            sender.send(started).await.expect("the view takes events");
+            wished.recv().await;
+            panic!("somebody has pressed a key");
+        };
+        tokio::join!(follow(&printer, events, Hands { wishes, ..Hands::none() }), work);
+    });
+}
+
+fn outline() -> Outline {
+    let job = OutlineJob { name: "job".to_owned(), stage: "test".to_owned(), needs: None };
+    Outline {
+        name: None,
+        title: "a test".to_owned(),
+        engine: "none".to_owned(),
+        slots: 1,
+        stages: vec!["test".to_owned()],
+        jobs: vec![job],
+    }
+}
+
+/// The engines that this machine has, each with the arguments that choose it.
+fn engines() -> Vec<(&'static str, String)> {
+    let mut engines = Vec::new();
+    if cfg!(target_os = "linux") {
+        engines.push(("embedded", "--engine embedded --image-fallback host".to_owned()));
+    }
+    if cluster::is_up() {
+        engines.push(("kind", format!("--cluster {}", cluster::name())));
+    }
+    engines
 }
 
 #[test]
 fn the_live_view_comes_and_goes_and_the_table_stays() {
-    let arguments = format!("run --cluster {} --color never", cluster::name());
-    let Some(seen) = in_a_terminal(&Project::fixture("hello"), &arguments) else { return };
-    let seen = seen.expect(0);
-    let (before, view) = seen.stdout.split_once(HIDE_CURSOR).expect("the cursor is hidden for the view");
-    assert_eq!(before.trim(), "");
-    let (view, after) = view.split_once(SHOW_CURSOR).expect("the cursor comes back");
-    assert!(!after.contains(HIDE_CURSOR), "{after}");
-
-    assert!(view.contains("of 5 done"), "{view}");
-    assert!(view.contains("▶ build") && view.contains("build:words"), "{view}");
-    let left = view.rsplit(CLEAR_BELOW).next().expect("a split has a last part");
-    assert!(!left.contains(" done"), "the view is gone at the end: {left:?}");
-
-    assert!(after.contains("✔ pipeline succeeded"), "{after}");
-    for job in ["build:words", "build:page", "test:sorted", "test:page", "package"] {
-        assert!(after.lines().any(|line| line.contains(job) && line.contains("✔ success")), "{after}");
-    }
-    assert!(!after.contains('\u{1b}'), "nothing moves after the view: {after:?}");
-}
-
-/// Somebody at a terminal of 80 columns and 24 lines.
-struct Typing {
-    child: Child,
-    keys: ChildStdin,
-    screen: ChildStdout,
-    seen: String,
-}
-
-impl Typing {
-    fn start(project: &Project, arguments: &str) -> Option<Self> {
-        let mut command = terminal(project, arguments)?;
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().expect("script can be started");
-        let keys = child.stdin.take().expect("stdin is piped");
-        let screen = child.stdout.take().expect("stdout is piped");
-        Some(Self { child, keys, screen, seen: String::new() })
-    }
-
-    /// Waits until something is shown that was not before.
-    fn until(&mut self, text: &str) {
-        let mut bytes = [0; 4096];
-        while !self.seen.contains(text) {
-            let count = self.screen.read(&mut bytes).expect("the screen can be read");
-            assert!(count > 0, "`{text}` was never shown: {}", self.seen);
-            self.seen.push_str(&String::from_utf8_lossy(&bytes[..count]));
+    for (engine, place) in engines() {
+        let project = Project::fixture("hello");
+        let arguments = format!("run {place} --color never");
+        let mut run = OnTerminal::podline(&project, arguments.split(' ')).start();
+        run.until_text("▶ build").until_text("of 5 done");
+        let ended = run.end().expect(0).everything;
+        assert!(!ended.contains(" done"), "{engine}: the view is gone at the end:\n{ended}");
+        assert!(ended.contains("✔ pipeline succeeded"), "{engine}: {ended}");
+        for job in ["build:words", "build:page", "test:sorted", "test:page", "package"] {
+            let has_row = ended.lines().any(|line| line.contains(job) && line.contains("✔ success"));
+            assert!(has_row, "{engine}: {ended}");
         }
-        let after = self.seen.find(text).expect("it is there") + text.len();
-        self.seen.drain(..after);
     }
+}
 
-    fn press(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).expect("somebody reads the keys");
-    }
-
-    /// Waits for the end; gives the exit code.
-    fn end(mut self) -> Option<i32> {
-        drop(self.keys);
-        let mut rest = Vec::new();
-        self.screen.read_to_end(&mut rest).expect("the screen can be read");
-        self.child.wait().expect("it ends").code()
+#[test]
+fn a_job_shows_what_it_uses_of_what_it_may() {
+    for (engine, place) in engines() {
+        let project = Project::with(
+            "job: { image: 'busybox:1.36', script: ['x=0; while [ $x -lt 99999999 ]; do x=$((x + 1)); done'] }\n",
+        );
+        let arguments = format!("run {place}");
+        let mut run = OnTerminal::podline(&project, arguments.split(' ')).size(120, 24).start();
+        run.until("a running job", |screen| screen.contents().contains("1 running"));
+        if run.screen().contains("not enforced") {
+            eprintln!("skipped on {engine}: no cgroups can be used");
+            continue;
+        }
+        // a kubelet looks every ten seconds or so
+        run.until("CPU and memory with their limits", |screen| {
+            let screen = screen.contents();
+            screen.contains("/1 cpu  ") && screen.contains("Mi/1Gi")
+        });
+        run.press("q");
+        run.end().expect(130);
+        let events = project.read(".podline/runs/1/events.jsonl");
+        assert!(events.contains("\"event\":\"job_usage\""), "{engine}: the record has it: {events}");
     }
 }
 
 #[test]
 fn a_shell_has_what_the_job_has_and_the_size_of_the_terminal() {
-    let arguments = format!("shell unit --cluster {} --color never", cluster::name());
-    let project = Project::fixture("failing");
-    let Some(mut shell) = Typing::start(&project, &arguments) else { return };
-    shell.until("`exit` leaves it");
-    shell.until("unit:");
-    shell.press("echo \"[$CI_JOB_NAME $PWD]\"; stty size\n");
-    shell.until("[unit /builds/local/project]");
-    shell.until("24 80");
-    shell.press("exit\n");
-    assert_eq!(shell.end(), Some(0));
+    for (engine, place) in engines() {
+        let project = Project::fixture("failing");
+        let arguments = format!("shell unit {place} --color never");
+        let mut shell = OnTerminal::podline(&project, arguments.split(' ')).start();
+        shell.until_text("`exit` leaves it").until_text("unit:");
+        shell.press("echo \"[$CI_JOB_NAME $PWD]\"; stty size\n");
+        shell.until_text("[unit /builds/local/project]").until_text("24 80");
+        shell.resize(100, 30).press("stty size\n").until_text("30 100");
+        // what is typed goes to the shell, also the keys that end a program
+        shell.press("echo slee''ps; sleep 600\n").until_text("sleeps");
+        shell.press("\u{3}").press("echo $((6 * 7))\n").until_text("42");
+        shell.press("exit\n");
+        let ended = shell.end().expect(0);
+        assert!(is_restored(&shell), "{engine}: {}", ended.everything);
+    }
 }
 
 #[test]
 fn a_shell_opens_where_a_job_has_failed_and_the_run_goes_on_after_it() {
-    let arguments = format!("run unit --shell-on-failure --cluster {} --color never", cluster::name());
-    let project = Project::with(
-        "unit:\n  image: busybox:1.36\n  script: ['echo left > behind', 'exit 3']\n  after_script: ['cat behind']\n",
-    );
-    let Some(mut shell) = Typing::start(&project, &arguments) else { return };
-    shell.until("`unit` failed with exit code 3: a shell in its pod");
-    shell.until("unit:");
-    shell.press("cat behind; echo changed > behind; exit\n");
-    shell.until("left");
-    shell.until("pipeline failed");
-    assert_eq!(shell.end(), Some(1));
-    let log = project.podline(&["log", "unit"]).run().expect(0);
-    assert!(log.stdout.contains("changed"), "after_script runs when they have left: {log}");
+    for (engine, place) in engines() {
+        let project = Project::with(
+            "unit:\n  image: busybox:1.36\n  script: ['echo left > behind', 'exit 3']\n  after_script: ['cat behind']\n",
+        );
+        let arguments = format!("run unit --shell-on-failure {place} --color never");
+        let mut shell = OnTerminal::podline(&project, arguments.split(' ')).start();
+        shell.until_text("`unit` failed with exit code 3: a shell in its pod").until_text("unit:");
+        shell.press("cat behind; echo changed > behind; exit\n");
+        shell.until_text("left").until_text("pipeline failed");
+        shell.end().expect(1);
+        let log = project.podline(&["log", "unit"]).run().expect(0);
+        assert!(log.stdout.contains("changed"), "{engine}: after_script runs when they have left: {log}");
+    }
 }
 
 #[test]
 fn a_run_that_is_blocked_waits_for_a_key_and_the_terminal_is_as_it_was() {
-    let project = Project::with(
-        "stages: [build, gate]\ndefault: { image: 'busybox:1.36' }\n\
-         compile: { stage: build, script: echo compiled }\n\
-         deploy: { stage: gate, when: manual, allow_failure: false, script: echo deployed }\n",
-    );
-    let arguments = format!("run --cluster {} --color never", cluster::name());
-    let Some(mut run) = Typing::start(&project, &arguments) else { return };
-    run.until("waiting for you to start deploy: p starts it, q ends the run");
-    run.press("?");
-    run.until("choose a job");
-    run.press("p");
-    run.until("pipeline succeeded");
-    // stty tells how the terminal is after podline
-    run.until(" icanon ");
-    run.until(" echo ");
-    assert_eq!(run.end(), Some(0));
+    for (_, place) in engines() {
+        let project = Project::with(
+            "stages: [build, gate]\ndefault: { image: 'busybox:1.36' }\n\
+             compile: { stage: build, script: echo compiled }\n\
+             deploy: { stage: gate, when: manual, allow_failure: false, script: echo deployed }\n",
+        );
+        let arguments = format!("run {place} --color never");
+        let start = || OnTerminal::podline(&project, arguments.split(' ')).start();
+        let mut run = start();
+        run.until_text("waiting for you to start deploy: p starts it, q ends the run");
+        run.press("?").until_text("choose a job");
+        run.press("p").until_text("pipeline succeeded");
+        run.end().expect(0);
+        assert!(is_restored(&run));
 
-    let mut run = Typing::start(&project, &arguments).expect("there is a terminal");
-    run.until("waiting for you to start deploy");
-    run.press("q");
-    run.until("pipeline waits for a manual job");
-    assert_eq!(run.end(), Some(4));
+        let mut run = start();
+        run.until_text("waiting for you to start deploy");
+        run.press("q").until_text("pipeline waits for a manual job");
+        run.end().expect(4);
+        assert!(is_restored(&run));
+    }
 }
 
 #[test]
 fn a_key_shows_the_log_of_a_job_while_it_runs_and_another_cancels_it() {
-    let project = Project::with(
-        "slow: { image: 'busybox:1.36', script: ['echo the first line && sleep 600'], after_script: ['true'] }\n",
-    );
-    let arguments = format!("run --cluster {} --color never", cluster::name());
-    let Some(mut run) = Typing::start(&project, &arguments) else { return };
-    run.until("the first line");
-    run.until("? keys");
-    run.press("l");
-    // the pager of this test is `cat`: it shows the log and goes
-    run.until("Running with podline");
-    run.press("c");
-    run.until("pipeline canceled");
-    assert_eq!(run.end(), Some(130));
+    for (_, place) in engines() {
+        let project = Project::with(
+            "slow: { image: 'busybox:1.36', script: ['echo the first line && sleep 600'], after_script: ['true'] }\n",
+        );
+        let arguments = format!("run {place} --color never");
+        let mut run = OnTerminal::podline(&project, arguments.split(' ')).start();
+        run.until_text("the first line").until_text("? keys");
+        // the pager of this test is `cat`: it shows the log and goes
+        run.press("l").until_text("Running with podline");
+        run.press("c").until_text("pipeline canceled");
+        run.end().expect(130);
+    }
 }

@@ -82,8 +82,9 @@ fn afterwards(finished: &Finished, theme: &Theme, width: usize) -> Vec<String> {
     });
     // What ends without having run has no trace.
     if !finished.trace.as_os_str().is_empty() {
-        let trace = format!("  trace: {}", finished.trace.display());
-        lines.push(theme.paint(Label::Muted, text::cut(&trace, width, theme)));
+        // broken rather than cut where it is too long: it is there to be opened
+        let trace = text::hang("  trace: ", &finished.trace.display().to_string(), width);
+        lines.extend(trace.into_iter().map(|line| theme.paint(Label::Muted, line)));
     }
     lines
 }

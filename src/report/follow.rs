@@ -51,7 +51,7 @@ pub async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>, hands:
             model.apply(&event, now);
             let lines = match view {
                 View::Github => log.lines(&event, &model, &theme),
-                _ => plain::lines(&event, &model, &theme),
+                _ => plain::lines(&event, &model, &theme, printer.terminal_columns().unwrap_or(usize::MAX)),
             };
             lines.iter().for_each(|line| {
                 text.push_str(line);

@@ -41,12 +41,12 @@ impl Log {
                 vec![format!("::warning title={}::{}", property(&text::bare(job)), data(message))]
             }
             Event::Downstream { event, .. } if matches!(**event, Event::PipelineStarted(_)) => {
-                plain::lines(event, model, theme)
+                plain::lines(event, model, theme, usize::MAX)
             }
             Event::Downstream { pipeline, event } => {
                 self.lines(&event.as_ref().clone().below(pipeline), model, theme)
             }
-            event => plain::lines(event, model, theme),
+            event => plain::lines(event, model, theme, usize::MAX),
         }
     }
 

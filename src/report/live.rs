@@ -1,6 +1,5 @@
 //! The terminal that moves. One task owns it: it takes the events, keeps the model and draws.
 
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -14,8 +13,8 @@ use super::model::Model;
 use super::printer::Printer;
 use super::screen::Screen;
 use super::theme::{Label, Look, Theme};
-use super::tty::{self, Signals, Tty};
-use super::{demo, failure, frame, plain, text};
+use super::tty::{self, Signals, Stops, Tty};
+use super::{demo, failure, frame, pager, plain, text};
 use crate::event::{Event, Status};
 
 /// How often the view is drawn at most. A spinner moves every second time.
@@ -35,6 +34,7 @@ pub(super) async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>,
     let (mut drawn, mut away) = (Drawn::default(), None::<Away>);
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut stops = Stops::new().ok();
     loop {
         tokio::select! {
             taken = events.recv_many(&mut batch, BATCH) => {
@@ -56,6 +56,17 @@ pub(super) async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>,
                 terminal.come_back();
                 drawn.changed = true;
             }
+            () = stopped(&mut stops) => {
+                // whoever has the terminal instead is stopped with podline, and leaves it as it should be
+                if away.is_none() {
+                    terminal.leave(&mut above);
+                }
+                tty::stop();
+                if away.is_none() {
+                    terminal.come_back();
+                    drawn.changed = true;
+                }
+            }
             _ = tick.tick(), if away.is_none() => {
                 for key in terminal.keys() {
                     drawn.changed = true;
@@ -75,7 +86,8 @@ pub(super) async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>,
                     if let Some(trace) = trace {
                         hands.is_paging.store(true, Ordering::Relaxed);
                         terminal.leave(&mut above);
-                        away = Some(page(hands.pager.clone(), trace));
+                        let pager = hands.pager.clone();
+                        away = Some(async move { pager::show(&pager, &trace).await }.boxed());
                         break;
                     }
                 }
@@ -99,12 +111,12 @@ pub(super) async fn follow(printer: &Printer, mut events: mpsc::Receiver<Event>,
     model
 }
 
-/// Shows a log with the user's own program, until they leave that.
-fn page(pager: String, trace: PathBuf) -> Away {
-    let mut command = tokio::process::Command::new("sh");
-    command.arg("-c").arg(format!("{pager} \"$1\"")).arg("sh").arg(trace);
-    // one that cannot be started says so itself
-    async move { drop(command.status().await) }.boxed()
+/// Waits until somebody wants their shell back; for ever where nobody can.
+async fn stopped(stops: &mut Option<Stops>) {
+    match stops {
+        Some(stops) => stops.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The lines that an event leaves above the view, for good; `model` has it already.
@@ -118,6 +130,8 @@ fn announce(event: &Event, model: &Model, theme: &Theme, width: usize) -> Vec<St
         Event::Notice { message } => text::hang(&theme.paint(Label::Help, "note: "), message, width),
         Event::Upcoming(upcoming) => demo::upcoming(upcoming, theme, width),
         Event::Request { message, command } => demo::request(message, command.as_deref(), theme, width),
+        // the table has it for every job
+        Event::JobRemark { message, .. } if !is_first(message, model) => Vec::new(),
         Event::JobRemark { job, message } => {
             text::hang(&theme.paint(Label::Help, "note: "), &format!("`{job}`: {message}"), width)
         }
@@ -130,6 +144,12 @@ fn announce(event: &Event, model: &Model, theme: &Theme, width: usize) -> Vec<St
         }
         _ => Vec::new(),
     }
+}
+
+/// Whether a remark was made of one job only, so far.
+fn is_first(message: &str, model: &Model) -> bool {
+    let message = text::bare(message);
+    model.all_jobs().iter().filter(|(_, job)| job.remark.as_ref() == Some(&message)).count() < 2
 }
 
 /// What was drawn last.

@@ -33,6 +33,7 @@ pub mod junit_xml;
 mod keys;
 mod live;
 pub mod model;
+mod pager;
 pub mod plain;
 pub mod plan;
 pub mod printer;

@@ -9,16 +9,16 @@ use crate::event::{Event, Finished, Phase, Status};
 /// Names in front of output are filled up to at most this many columns.
 const NAMES: usize = 20;
 
-/// The lines of an event; `model` has it already.
-pub fn lines(event: &Event, model: &Model, theme: &Theme) -> Vec<String> {
+/// The lines of an event; `model` has it already. What is said to who looks on is broken at `width`.
+pub fn lines(event: &Event, model: &Model, theme: &Theme, width: usize) -> Vec<String> {
     match event {
-        Event::Downstream { pipeline, event } => downstream(pipeline, event, model, theme),
+        Event::Downstream { pipeline, event } => downstream(pipeline, event, model, theme, width),
         Event::PipelineStarted(_) => vec![title(model, theme)],
         Event::SetupStarted { step } => vec![format!("{step} ...")],
         Event::SetupFinished { step, took } => vec![format!("{step}: done in {}", text::took(*took))],
         Event::Notice { message } => vec![format!("note: {message}")],
-        Event::Upcoming(upcoming) => demo::upcoming(upcoming, theme, usize::MAX),
-        Event::Request { message, command } => demo::request(message, command.as_deref(), theme, usize::MAX),
+        Event::Upcoming(upcoming) => demo::upcoming(upcoming, theme, width),
+        Event::Request { message, command } => demo::request(message, command.as_deref(), theme, width),
         Event::JobStarted { job, attempt, runner } => {
             let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
             let on = runner.as_ref().map_or_else(String::new, |runner| format!(" on {runner}"));
@@ -45,7 +45,7 @@ pub fn lines(event: &Event, model: &Model, theme: &Theme) -> Vec<String> {
 }
 
 /// What happens in a child pipeline, its jobs called `child/job`.
-fn downstream(pipeline: &[String], event: &Event, model: &Model, theme: &Theme) -> Vec<String> {
+fn downstream(pipeline: &[String], event: &Event, model: &Model, theme: &Theme, width: usize) -> Vec<String> {
     let path = name(&pipeline.join("/"), theme);
     match event {
         Event::PipelineStarted(outline) => {
@@ -54,7 +54,7 @@ fn downstream(pipeline: &[String], event: &Event, model: &Model, theme: &Theme) 
             vec![format!("{path} {}: {jobs} in {stages}", text::bare(&outline.title))]
         }
         Event::Notice { message } => vec![format!("{path} note: {message}")],
-        event => lines(&event.clone().below(pipeline), model, theme),
+        event => lines(&event.clone().below(pipeline), model, theme, width),
     }
 }
 
@@ -132,7 +132,7 @@ mod tests {
         let mut log = Vec::new();
         for (at, event) in script::mixed() {
             model.apply(&event, at);
-            log.extend(lines(&event, &model, &Theme::PLAIN));
+            log.extend(lines(&event, &model, &Theme::PLAIN, usize::MAX));
         }
         insta::assert_snapshot!("plain", log.join("\n"));
     }
@@ -140,6 +140,6 @@ mod tests {
     #[test]
     fn a_name_cannot_break_out_of_its_line() {
         let status = Event::JobStatus { job: "a\u{1b}[2Jb".into(), status: Status::Skipped, reason: None };
-        assert_eq!(lines(&status, &Model::default(), &Theme::PLAIN), ["[ab] skipped"]);
+        assert_eq!(lines(&status, &Model::default(), &Theme::PLAIN, usize::MAX), ["[ab] skipped"]);
     }
 }

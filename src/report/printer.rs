@@ -167,8 +167,12 @@ impl Printer {
 
     /// How wide text may be: that of the terminal, or a width that suits logs.
     pub fn columns(&self) -> usize {
-        let terminal = console::Term::stderr().size_checked().map(|(_, columns)| usize::from(columns));
-        terminal.or(self.columns).unwrap_or(COLUMNS).max(20)
+        self.terminal_columns().or(self.columns).unwrap_or(COLUMNS).max(20)
+    }
+
+    /// How wide the terminal is, where there is one.
+    pub fn terminal_columns(&self) -> Option<usize> {
+        console::Term::stderr().size_checked().map(|(_, columns)| usize::from(columns))
     }
 }
 

@@ -28,3 +28,15 @@ impl Resizes {
         std::future::pending().await
     }
 }
+
+pub(in crate::report) struct Stops;
+
+impl Stops {
+    pub(in crate::report) fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    pub(in crate::report) async fn next(&mut self) {
+        std::future::pending().await
+    }
+}

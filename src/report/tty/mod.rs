@@ -23,9 +23,9 @@ use tokio::{
 
 use super::printer::Printer;
 #[cfg(not(unix))]
-pub(super) use elsewhere::{Resizes, Tty};
+pub(super) use elsewhere::{Resizes, Stops, Tty};
 #[cfg(unix)]
-pub(super) use unix::{Resizes, Tty};
+pub(super) use unix::{Resizes, Stops, Tty};
 
 /// How long a read of keys waits before it looks whether anybody still wants them.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -58,6 +58,12 @@ pub struct Session {
 pub(super) fn interrupt() {
     #[cfg(unix)]
     unix::interrupt();
+}
+
+/// Stops this process, as Ctrl-Z does, until it is continued.
+pub(super) fn stop() {
+    #[cfg(unix)]
+    unix::stop();
 }
 
 /// Whether somebody sits at this process's terminal.

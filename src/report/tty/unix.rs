@@ -74,6 +74,26 @@ impl Resizes {
     }
 }
 
+/// Tells that somebody wants their shell back for a while: Ctrl-Z.
+pub(in crate::report) struct Stops(Signal);
+
+impl Stops {
+    pub(in crate::report) fn new() -> io::Result<Self> {
+        // what Linux and macOS call it; tokio has no name for it
+        Ok(Self(signal(SignalKind::from_raw(Number::TSTP.as_raw()))?))
+    }
+
+    pub(in crate::report) async fn next(&mut self) {
+        self.0.recv().await;
+    }
+}
+
+/// Stops this process until it is continued.
+pub(super) fn stop() {
+    // nobody may forbid that to a process
+    let _ = kill_process(getpid(), Number::STOP);
+}
+
 /// Interrupts this process as Ctrl-C does.
 pub(super) fn interrupt() {
     // nobody may forbid that to a process

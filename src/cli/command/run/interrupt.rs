@@ -15,8 +15,8 @@ pub(in crate::cli::command) enum Interrupt {
     Kill,
 }
 
-/// Listens to Ctrl-C, SIGTERM and SIGHUP from now on. A closed terminal counts as an interrupt too, and so does
-/// the end of a time limit. What has changed among the watched files makes the run worthless at once.
+/// Listens to Ctrl-C, SIGTERM, SIGHUP and SIGQUIT (Ctrl-\) from now on; the last ends a run at once. A closed
+/// terminal counts as an interrupt too, and so does the end of a time limit. What has changed among the watched files makes the run worthless at once.
 pub(in crate::cli::command) fn listen(
     limit: Option<Duration>,
     mut changes: Option<Changes>,
@@ -29,7 +29,9 @@ pub(in crate::cli::command) fn listen(
         let mut is_late = false;
         loop {
             tokio::select! {
-                () = signals.next() => {}
+                interrupt = signals.next() => if interrupt == Interrupt::Kill {
+                    next = interrupt;
+                },
                 () = &mut late, if !is_late => is_late = true,
                 () = changed(&mut changes), if next == Interrupt::Cancel => next = Interrupt::Kill,
             }
@@ -60,7 +62,7 @@ async fn elapsed(limit: Option<Duration>) {
 }
 
 #[cfg(unix)]
-struct Signals([tokio::signal::unix::Signal; 3]);
+struct Signals([tokio::signal::unix::Signal; 4]);
 
 #[cfg(unix)]
 impl Signals {
@@ -70,15 +72,17 @@ impl Signals {
             signal(SignalKind::interrupt())?,
             signal(SignalKind::terminate())?,
             signal(SignalKind::hangup())?,
+            signal(SignalKind::quit())?,
         ]))
     }
 
-    async fn next(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
+    async fn next(&mut self) -> Interrupt {
+        let [interrupt, terminate, hangup, quit] = &mut self.0;
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
+            _ = interrupt.recv() => Interrupt::Cancel,
+            _ = terminate.recv() => Interrupt::Cancel,
+            _ = hangup.recv() => Interrupt::Cancel,
+            _ = quit.recv() => Interrupt::Kill,
         }
     }
 }
@@ -92,10 +96,11 @@ impl Signals {
         Ok(Self)
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Interrupt {
         // without a handler there is nothing to wait for
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+        Interrupt::Cancel
     }
 }
