@@ -7,7 +7,7 @@ use std::{
     process::{Child, Stdio},
 };
 
-use super::{Checkout, SourcesError, fault, index::index};
+use super::{Checkout, SourcesError, fault, index::index, scratch::Scratch};
 use crate::{
     git::{Git, GitError},
     runner::files::tarball::Tarball,
@@ -15,21 +15,21 @@ use crate::{
 
 /// A folder with a `.git` that commits are being fetched into.
 pub(super) struct Fetching {
-    folder: tempfile::TempDir,
+    folder: Scratch,
     child: Child,
     command: String,
 }
 
 /// A folder with a complete `.git`.
 pub(super) struct GitFolder {
-    folder: tempfile::TempDir,
+    folder: Scratch,
     git: Git,
 }
 
 impl GitFolder {
     /// Starts the fetch. The folder is written by hand, as `git init` would: that saves a process.
     pub(super) fn start(from: &Git, checkout: &Checkout) -> Result<Fetching, GitError> {
-        let folder = tempfile::tempdir().map_err(failed)?;
+        let folder = Scratch::make().map_err(failed)?;
         init(&folder.path().join(".git"), checkout).map_err(failed)?;
         let refspec = format!("+{}:{}", checkout.commit, checkout.reference);
         let source = fs::canonicalize(from.address()).map_err(failed)?;

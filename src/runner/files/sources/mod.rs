@@ -2,6 +2,7 @@
 
 mod checkout;
 mod index;
+mod scratch;
 mod store;
 mod submodules;
 
