@@ -9,12 +9,14 @@ pub mod embedded;
 pub mod existing;
 pub mod kind;
 pub mod kube;
+mod means;
 mod provision;
 mod quantity;
 mod room;
 mod run_mark;
 mod terminal;
 
+pub use means::Means;
 pub use provision::{Namespace, Owner, Place, Progress, Provisioner, ServiceAccount, Step};
 pub use room::{Defaults, Fits, Free, Quota, Room};
 pub use terminal::Terminal;

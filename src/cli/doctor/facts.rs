@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Means;
+
 /// A machine.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -64,18 +66,9 @@ pub struct Cluster {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Machine {
-    /// Whether podline runs as root.
-    pub is_root: bool,
-    /// Whether users may make user namespaces.
-    pub has_user_namespaces: bool,
-    /// Whether the user has subordinate ids, and the programs that map them.
-    pub has_subordinate_ids: bool,
-    /// Whether the kernel has overlayfs; as a module it may come when it is asked for.
-    pub has_overlay: bool,
-    /// Whether the machine has cgroup v2.
-    pub is_cgroup_v2: bool,
-    /// Whether systemd has delegated a cgroup to the user.
-    pub is_delegated: bool,
+    /// What the kernel and its settings allow.
+    #[serde(flatten)]
+    pub means: Means,
     /// Which of the programs that make networks are there.
     pub network_programs: Vec<String>,
     /// How many images podline has.

@@ -163,16 +163,16 @@ fn embedded(facts: &Facts) -> Vec<Finding> {
 
 fn rights(machine: &Machine) -> Finding {
     let what = "rights";
-    if machine.is_root {
+    if machine.means.is_root {
         return finding("embedded", what, State::Ok, "root");
     }
-    if !machine.has_user_namespaces {
+    if !machine.means.has_user_namespaces {
         return finding("embedded", what, State::Missing, "users may make no user namespaces here").fix(
             "`sudo sysctl kernel.unprivileged_userns_clone=1`, or on Ubuntu \
              `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`; or run podline as root",
         );
     }
-    if machine.has_subordinate_ids {
+    if machine.means.has_subordinate_ids {
         return finding("embedded", what, State::Ok, "a user namespace with subordinate ids");
     }
     finding("embedded", what, State::Limited, "a user namespace with one user: others fail in it, as of `apt-get`")
@@ -180,16 +180,16 @@ fn rights(machine: &Machine) -> Finding {
 }
 
 fn overlay(machine: &Machine) -> Finding {
-    if machine.has_overlay {
+    if machine.means.has_overlay {
         return finding("embedded", "overlayfs", State::Ok, "in the kernel");
     }
     finding("embedded", "overlayfs", State::Limited, "not loaded").fix("`sudo modprobe overlay`")
 }
 
 fn limits(machine: &Machine) -> Finding {
-    let version = if machine.is_cgroup_v2 { "cgroup v2" } else { "cgroup v1" };
+    let version = if machine.means.is_cgroup_v2 { "cgroup v2" } else { "cgroup v1" };
     let what = "limits";
-    match (machine.is_root, machine.is_cgroup_v2, machine.is_delegated) {
+    match (machine.means.is_root, machine.means.is_cgroup_v2, machine.means.is_delegated) {
         (true, ..) => finding("embedded", what, State::Ok, version),
         (false, true, true) => {
             finding("embedded", what, State::Ok, format!("{version}, delegated by systemd"))
@@ -206,7 +206,7 @@ fn limits(machine: &Machine) -> Finding {
 }
 
 fn network(machine: &Machine) -> Finding {
-    let (program, fix) = if machine.is_root {
+    let (program, fix) = if machine.means.is_root {
         ("iptables", "`apt install iptables`")
     } else {
         ("pasta", "`apt install passt`")

@@ -81,9 +81,8 @@ async fn docker(environment: &Environment) -> (Docker, Vec<Cluster>) {
 
 #[cfg(target_os = "linux")]
 fn machine(environment: &Environment) -> Option<super::facts::Machine> {
-    use crate::engine::embedded::{Means, image::Store};
+    use crate::engine::embedded::{self, image::Store};
 
-    let means = Means::look();
     let has = |program: &str| {
         let path = environment.path.as_deref().unwrap_or_default();
         // where root's programs are is not always where a user looks
@@ -93,12 +92,7 @@ fn machine(environment: &Environment) -> Option<super::facts::Machine> {
     let programs = ["iptables", "pasta"].into_iter().filter(|program| has(program));
     let images = Store::open(&environment.cache).and_then(|store| store.list());
     Some(super::facts::Machine {
-        is_root: means.is_root,
-        has_user_namespaces: means.has_user_namespaces,
-        has_subordinate_ids: means.has_subordinate_ids,
-        has_overlay: means.has_overlay,
-        is_cgroup_v2: means.is_cgroup_v2,
-        is_delegated: means.is_delegated,
+        means: embedded::look(),
         network_programs: programs.map(str::to_owned).collect(),
         images: images.map_or(0, |images| images.len()),
     })

@@ -23,4 +23,4 @@ mod terminal;
 mod tree;
 
 pub use engine::{Embedded, Options};
-pub use means::Means;
+pub use means::look;
