@@ -69,6 +69,9 @@ pub(in crate::engine::embedded) fn plan(
     images: &BTreeMap<String, Base>,
 ) -> Result<Plan, String> {
     let spec = pod.spec.as_ref().ok_or("it has no spec")?;
+    if let Some(policy) = spec.restart_policy.as_ref().filter(|policy| *policy != "Never") {
+        return Err(format!("its `restartPolicy` is `{policy}`, and no container is started again here"));
+    }
     let name = pod.metadata.name.clone().unwrap_or_default();
     let all = |containers: &[k8s::Container]| {
         let own = containers.iter().filter(|it| Some(&it.name) != surroundings.carrier.as_ref());
@@ -360,8 +363,8 @@ mod tests {
         .expect("a pod")
     }
 
-    fn planned(container: serde_json::Value) -> Result<Container, String> {
-        let surroundings = Surroundings {
+    fn surroundings() -> Surroundings {
+        Surroundings {
             folder: "/state/demo".into(),
             layers: "/cache/layers".into(),
             network: Network::Pair { number: 0 },
@@ -370,7 +373,10 @@ mod tests {
             laid: None,
             resolv: String::new(),
             carrier: None,
-        };
+        }
+    }
+
+    fn planned(container: serde_json::Value) -> Result<Container, String> {
         let image = Image {
             env: vec!["LANG=C".to_owned()],
             entrypoint: vec!["/entry".to_owned()],
@@ -380,7 +386,7 @@ mod tests {
             ..Image::default()
         };
         let images = BTreeMap::from([("web".to_owned(), Base::Image(image))]);
-        plan(&pod(container), &surroundings, &images).map(|plan| plan.containers[0].clone())
+        plan(&pod(container), &surroundings(), &images).map(|plan| plan.containers[0].clone())
     }
 
     #[test]
@@ -459,6 +465,20 @@ mod tests {
             .map(|it| (it.source.to_str().expect("text"), it.target.as_str(), it.read_only))
             .collect();
         assert_eq!(tail, [("/state/demo/volume-repo", "/builds", false), ("/opt", "/opt", true)]);
+    }
+
+    #[test]
+    fn a_pod_whose_containers_are_to_be_started_again_is_refused() {
+        let with = |policy: &str| {
+            let mut pod = pod(json!({ "name": "web", "image": "web" }));
+            pod.spec.as_mut().expect("a spec").restart_policy = Some(policy.to_owned());
+            plan(&pod, &surroundings(), &any_images(&pod)).map(drop)
+        };
+        assert_eq!(with("Never"), Ok(()));
+        for policy in ["Always", "OnFailure"] {
+            let said = format!("its `restartPolicy` is `{policy}`, and no container is started again here");
+            assert_eq!(with(policy), Err(said));
+        }
     }
 
     #[test]
