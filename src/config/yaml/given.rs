@@ -12,38 +12,40 @@ pub(super) struct Given {
     pub(super) text: String,
     /// How long the user's text is.
     written: usize,
-    /// Where blanks were added, by the bytes of the user's text.
+    /// The blanks that were added, by their bytes in `text`.
     blanks: Vec<usize>,
 }
 
 impl Given {
     pub(super) fn of(text: &str) -> Self {
-        let mut may_be_tags: Vec<usize> = commas_behind_tags(text).collect();
-        may_be_tags.dedup();
+        let may_be_tags = commas_behind_tags(text);
         if may_be_tags.is_empty() {
             return Self::with(text, may_be_tags);
         }
         // A blank in a text or a comment does not change what begins where, so the parser tells them apart.
-        let tried = Self::with(text, may_be_tags);
-        let scalars = tried.scalars();
-        let is_inside = |at: &usize| scalars.iter().any(|scalar| scalar.contains(at));
-        let tags = tried.blanks.into_iter().filter(|at| !is_inside(at)).collect();
-        Self::with(text, tags)
+        let scalars = Self::with(text, may_be_tags.clone()).scalars();
+        let is_inside = |at: usize| {
+            let begun = scalars.partition_point(|scalar| scalar.start <= at);
+            scalars[..begun].last().is_some_and(|scalar| scalar.contains(&at))
+        };
+        Self::with(text, may_be_tags.into_iter().filter(|at| !is_inside(*at)).collect())
     }
 
-    fn with(written: &str, blanks: Vec<usize>) -> Self {
-        let mut text = String::with_capacity(written.len() + blanks.len() + 1);
+    /// With a blank before each of some bytes.
+    fn with(written: &str, mut bytes: Vec<usize>) -> Self {
+        let mut text = String::with_capacity(written.len() + bytes.len() + 1);
         let mut from = 0;
-        for &at in &blanks {
-            text.push_str(&written[from..at]);
+        for at in &mut bytes {
+            text.push_str(&written[from..*at]);
+            from = *at;
+            *at = text.len();
             text.push(' ');
-            from = at;
         }
         text.push_str(&written[from..]);
         if !text.ends_with(['\n', '\r']) {
             text.push('\n');
         }
-        Self { text, written: written.len(), blanks }
+        Self { text, written: written.len(), blanks: bytes }
     }
 
     /// The byte of the user's text that a mark points at; its end for what lies behind.
@@ -52,8 +54,7 @@ impl Given {
     }
 
     fn written_at(&self, at: usize) -> usize {
-        // the n-th blank stands n bytes further on than where it was added
-        let before = self.blanks.iter().enumerate().take_while(|(n, blank)| **blank + n < at).count();
+        let before = self.blanks.partition_point(|blank| *blank < at);
         at.saturating_sub(before).min(self.written)
     }
 
@@ -62,7 +63,7 @@ impl Given {
         index(mark) > self.written + self.blanks.len()
     }
 
-    /// Where scalars stand, without tags and anchors, in bytes of the user's text.
+    /// Where scalars stand, without tags and anchors, in bytes of the user's text, one after the other.
     fn scalars(&self) -> Vec<Range<usize>> {
         let mut bytes = self.text.as_bytes();
         let mut parser = Parser::new();
@@ -73,8 +74,10 @@ impl Given {
             match event.data {
                 EventData::StreamEnd => break,
                 EventData::Scalar { .. } => {
-                    let start = self.behind_properties(index(event.start_mark));
-                    scalars.push(self.written_at(start)..self.byte(event.end_mark));
+                    let end = self.byte(event.end_mark);
+                    let start = self.written_at(self.behind_properties(index(event.start_mark)));
+                    // what follows an empty one is none of it
+                    scalars.push(start.min(end)..end);
                 }
                 _ => {}
             }
@@ -97,15 +100,24 @@ fn index(mark: Mark) -> usize {
     usize::try_from(mark.index).expect("a text in memory has an index in usize")
 }
 
-/// The commas of a text that follow what may be a tag. It may begin anywhere: behind a quote, too.
-fn commas_behind_tags(text: &str) -> impl Iterator<Item = usize> {
-    let ends_word = |character: char| character.is_whitespace() || ",[]{}".contains(character);
-    text.match_indices('!').filter_map(move |(start, _)| {
-        let rest = &text[start..];
-        let end = match rest.starts_with("!<") {
-            true => rest.find('>')? + 1,
-            false => rest.find(ends_word)?,
-        };
-        rest[end..].starts_with(',').then_some(start + end)
-    })
+/// The commas of a text that follow what may be a tag, in their order. It may begin anywhere: behind a quote, too.
+fn commas_behind_tags(text: &str) -> Vec<usize> {
+    // Backwards, so that where each of many ends is known without a search.
+    let (mut word_end, mut bracket_end) = (None, None);
+    let mut commas = Vec::new();
+    for (at, character) in text.char_indices().rev() {
+        match character {
+            '!' => {
+                let end = if text[at..].starts_with("!<") { bracket_end } else { word_end };
+                commas.extend(end.filter(|end| text[*end..].starts_with(',')));
+            }
+            '>' => bracket_end = Some(at + 1),
+            ',' | '[' | ']' | '{' | '}' => word_end = Some(at),
+            _ if character.is_whitespace() => word_end = Some(at),
+            _ => {}
+        }
+    }
+    commas.sort_unstable();
+    commas.dedup();
+    commas
 }

@@ -368,6 +368,14 @@ fn a_comma_may_follow_a_tag() {
     assert!(problems("a: [\"b\"!, c]").iter().any(|problem| problem.contains("yaml-syntax")));
 }
 
+#[test]
+fn very_many_tags_and_what_looks_like_them_are_read_in_reasonable_time() {
+    let content = |text: &str| content(text).len();
+    assert_eq!(content(&format!("a: b{}", "!".repeat(200_000))), "{a: b}".len() + 200_000);
+    assert_eq!(content(&format!("a: b{}", "!<".repeat(100_000))), "{a: b}".len() + 200_000);
+    assert_eq!(content(&format!("a: [{}b]", "!str,".repeat(20_000))), "{a: [b]}".len() + 40_000);
+}
+
 proptest! {
     #[test]
     fn no_text_makes_the_parser_panic(text in "\\PC*|[-?:,\\[\\]{}#&*!|>'\"%@` \n\ta-z0-9<=.~\r]{0,60}") {
