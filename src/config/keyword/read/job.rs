@@ -155,12 +155,17 @@ fn refuse_beside_rules(fields: &Fields<'_>, cx: &mut Context<'_>) {
 
 fn refuse_script_keywords(fields: &Fields<'_>, cx: &mut Context<'_>) {
     for keyword in SCRIPT_ONLY {
-        if let Some(key) = fields.key(keyword) {
-            let message = format!("`{keyword}` and `trigger`{} cannot be used together", fields.owner);
-            cx.report(Diagnostic::error("conflicting-keywords", message, key));
-        }
+        refuse_together(fields, [keyword, "trigger"], keyword, cx);
     }
     fields.ignore(&SCRIPT_ONLY);
+}
+
+/// Reports two keywords of which a job can have one, if the one that is shown is there.
+fn refuse_together(fields: &Fields<'_>, [one, other]: [&str; 2], shown: &str, cx: &mut Context<'_>) {
+    if let Some(key) = fields.key(shown) {
+        let message = format!("`{one}` and `{other}`{} cannot be used together", fields.owner);
+        cx.report(Diagnostic::error("conflicting-keywords", message, key));
+    }
 }
 
 fn read_script_job(
@@ -189,9 +194,8 @@ fn read_script_job(
     read_server_keywords(&mut job, fields, cx);
     let read = match (fields.written("script"), fields.get("run")) {
         (Some(value), steps) => {
-            if let (Some(_), Some(key)) = (steps, fields.key("run")) {
-                let message = format!("`run` and `script`{} cannot be used together", fields.owner);
-                cx.report(Diagnostic::error("conflicting-keywords", message, key));
+            if steps.is_some() {
+                refuse_together(fields, ["run", "script"], "run", cx);
             }
             needs::refuse_mirror(&job, cx);
             let script = script::required_script(&value, cx);
@@ -200,10 +204,7 @@ fn read_script_job(
         }
         (None, Some(steps)) => {
             for keyword in ["before_script", "after_script"] {
-                if let Some(key) = fields.key(keyword) {
-                    let message = format!("`run` and `{keyword}`{} cannot be used together", fields.owner);
-                    cx.report(Diagnostic::error("conflicting-keywords", message, key));
-                }
+                refuse_together(fields, ["run", keyword], keyword, cx);
             }
             run::check(&steps, cx);
             let reason = "`run`, an experiment of GitLab's, is not simulated".to_owned();
