@@ -13,7 +13,7 @@ use super::{
     repository::Everywhere,
 };
 use crate::{
-    config::{self, Config, Diagnostic, Diagnostics, Sources, Surroundings},
+    config::{self, Config, Diagnostic, Diagnostics, Sources, Span, Spanned, Surroundings, keyword::Rule},
     fetch::ProjectLoader,
     mask::Mask,
     pipeline::{
@@ -165,34 +165,40 @@ impl Planned {
 
 /// A warning for each project that `exists` asked about in vain.
 fn unknown_projects(config: &Config, unknown: &[(String, String)]) -> Vec<Diagnostic> {
-    let rules = config.jobs.iter().flat_map(|job| job.rules.iter().flatten());
-    let rules = rules.chain(config.workflow.rules.iter().flatten());
-    let places: Vec<_> = rules.filter_map(|rule| rule.exists.as_ref()?.project.as_ref()).collect();
+    let places: Vec<_> = rules(config).filter_map(|rule| rule.exists.as_ref()?.project.as_ref()).collect();
     let warning = |(project, reason): &(String, String)| {
-        // a variable may hold the name
-        let place = places.iter().find(|place| place.value == *project).or(places.first());
         let message =
             format!("`exists` is taken to match, as the files of `{project}` are unknown: {reason}");
         let help = format!("name a checkout of it with `--include-map {project}=PATH`");
-        Diagnostic::warning("exists-unknown", message, place.map(|place| place.span)).help(help)
+        Diagnostic::warning("exists-unknown", message, place_of(project, &places)).help(help)
     };
     unknown.iter().map(warning).collect()
 }
 
 /// A warning for each ref that `changes` was to be compared with in vain.
 fn missing_refs(config: &Config, missing: &[String]) -> Vec<Diagnostic> {
-    let rules = config.jobs.iter().flat_map(|job| job.rules.iter().flatten());
-    let rules = rules.chain(config.workflow.rules.iter().flatten());
-    let places: Vec<_> = rules.filter_map(|rule| rule.changes.as_ref()?.compare_to.as_ref()).collect();
+    let places: Vec<_> =
+        rules(config).filter_map(|rule| rule.changes.as_ref()?.compare_to.as_ref()).collect();
     let warning = |name: &String| {
-        let place = places.iter().find(|place| place.value == *name).or(places.first());
         let message =
             format!("`changes` is taken to match, as this clone has no ref `{name}` to compare with");
         let help =
             format!("GitLab refuses the pipeline if it has none either; `git fetch origin {name}` tells");
-        Diagnostic::warning("missing-ref", message, place.map(|place| place.span)).help(help)
+        Diagnostic::warning("missing-ref", message, place_of(name, &places)).help(help)
     };
     missing.iter().map(warning).collect()
+}
+
+/// All rules of a configuration.
+fn rules(config: &Config) -> impl Iterator<Item = &Rule> {
+    let of_jobs = config.jobs.iter().flat_map(|job| job.rules.iter().flatten());
+    of_jobs.chain(config.workflow.rules.iter().flatten())
+}
+
+/// Where a name is written; a variable may hold it, so the first place stands for one that is not found.
+fn place_of(name: &str, places: &[&Spanned<String>]) -> Option<Span> {
+    let place = places.iter().find(|place| place.value == name).or(places.first());
+    place.map(|place| place.span)
 }
 
 /// What a configuration is read from, besides the project's files.
